@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * estate.h - everything known at one moment, interned and indexed in memory.
+ *
+ * An estate is built from records once and never changes: whoever asks holds a reference, and a newer
+ * one takes its place beside it. Usage is not in it (the store answers for that).
+ */
+#ifndef KIM_ESTATE_H
+#define KIM_ESTATE_H
+
+#include <kim/record.h>
+
+typedef struct estate estate;
+typedef struct estate_builder estate_builder;
+typedef struct catalogue catalogue; /* controller/evaluate/catalogue.h */
+
+/* catalogues_dir  holds the action catalogues (etc/catalogue as installed); NULL: none are known
+ * Errors: KIM_ERR_NOMEM, KIM_ERR_IO and KIM_ERR_INPUT for a catalogue that cannot be read */
+estate_builder *estate_builder_new(const char *catalogues_dir, kim_error *err);
+/* Copies the record. A later record with the same key replaces an earlier one. Usage is ignored.
+ * Errors: KIM_ERR_NOMEM, KIM_ERR_LIMIT */
+int estate_builder_add(estate_builder *builder, const kim_record *record, kim_error *err);
+void estate_builder_free(estate_builder *builder); /* NULL is fine */
+
+/* Takes the builder, even on failure. NULL with err: KIM_ERR_NOMEM, KIM_ERR_LIMIT */
+estate *estate_build(estate_builder *builder, kim_error *err);
+estate *estate_hold(estate *es);    /* another reference; thread-safe; returns es */
+void estate_release(estate *es);    /* the last one ends it; NULL is fine */
+
+/* The records as they came in, by type: borrowed from the estate, in the order of their keys' ids. */
+const kim_record *estate_records(const estate *es, kim_record_type type, size_t *count);
+/* The identity, resource or scope of that id; NULL where there is none. */
+const kim_record *estate_find(const estate *es, kim_record_type type, kim_text id);
+
+#endif

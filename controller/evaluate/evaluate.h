@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * evaluate.h - may this identity do this there, under which condition, and which statements say so?
+ *
+ * Pure: no store, clock or network. The same estate and question give the same answer on any machine,
+ * so that a finding can be checked again from its evidence years later. An estate may be asked by many
+ * threads at once; each brings an `evaluator` of its own (scratch memory).
+ */
+#ifndef KIM_EVALUATE_H
+#define KIM_EVALUATE_H
+
+#include "controller/estate/estate.h"
+
+typedef enum verdict { DENIED, UNKNOWN, CONDITIONAL, ALLOWED } verdict;
+typedef enum reason {
+    EXPLICIT_ALLOW, EXPLICIT_DENY, IMPLICIT_DENY, CEILING, ELIGIBLE_ONLY, BYPASS, CONDITION, UNREAD,
+} reason;
+
+/* One of the statements that decided. */
+typedef struct because {
+    kim_text layer;     /* "identity", "scp" ... */
+    kim_text policy;    /* its name or id; a level's target where a whole level was silent */
+    kim_text statement; /* its Sid, or its index in the policy; absent: no statement of it allowed */
+} because;
+
+typedef struct term term; /* a residual condition; terms.h */
+
+typedef struct context_entry {
+    kim_text key;
+    kim_texts values;
+} context_entry;
+
+typedef struct question {
+    kim_text provider;      /* "aws"; absent: the estate's only one */
+    kim_text identity;      /* as the request names it */
+    kim_text federated;     /* a caller with this identity provider's token, in place of identity */
+    kim_text action;
+    kim_text resource;      /* may be a pattern */
+    kim_text resource_account; /* absent: from the resource, or the identity's */
+    const context_entry *context;
+    size_t context_count;
+    bool discover;          /* a key not given is not known; else it is absent */
+    kim_texts known_absent, known_present; /* keys; discover only */
+    bool derive;            /* add what the estate knows of the identity and the resource to the context */
+} question;
+
+typedef struct answer {
+    verdict verdict;
+    reason reason;
+    const because *because;
+    size_t because_count;
+    const term *condition;   /* the residual; NULL where there is none */
+    kim_texts unread;        /* what was not known */
+} answer;
+
+typedef struct evaluator evaluator;
+/* Holds a reference to the estate. NULL with err: KIM_ERR_NOMEM */
+evaluator *evaluator_new(estate *es, kim_error *err);
+void evaluator_free(evaluator *ev); /* NULL is fine */
+
+/* Reads {"principal":...,"action":...,"resource":...,"context":{...}} in the provider's form (CASES).
+ * Texts live in arena. Errors: KIM_ERR_INPUT naming the field, KIM_ERR_NOMEM */
+int question_read(const kim_json *request, kim_text provider, kim_arena *arena, question *out, kim_error *err);
+
+/* The answer's parts live in the evaluator and end with its next call.
+ * Errors: KIM_ERR_INPUT (what cannot be asked), KIM_ERR_NOMEM */
+int evaluate_can(evaluator *ev, const question *q, answer *out, kim_error *err);
+
+/* Calls back for each identity that is not denied, in the order of their ids; q->identity is ignored.
+ * A nonzero result of the callback ends the walk and is returned. */
+typedef int who_can_function(void *context, kim_text identity, const answer *a);
+int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *context, kim_error *err);
+
+/* Calls back for each action of the catalogue that the identity may do on some resource, with the
+ * patterns of the statements that grant it; q->action is ignored, q->resource absent: any. */
+typedef int what_can_function(void *context, kim_text action, kim_text resource, const answer *a);
+int evaluate_what_can(evaluator *ev, const question *q, what_can_function *found, void *context, kim_error *err);
+
+/* "allowed" ... and "explicit_allow" ... */
+const char *verdict_name(verdict v);
+const char *reason_name(reason r);
+/* Writes the members "decision","reason","because" and, where there is one, "if" and "unread" into an
+ * open object. */
+void answer_write(const answer *a, kim_json_writer *writer);
+
+/* ---- whole cases, as `kim evaluate` reads them ---- */
+
+typedef struct case_reader case_reader;
+case_reader *case_reader_new(const char *catalogues_dir, kim_error *err);
+void case_reader_free(case_reader *reader); /* NULL is fine */
+
+/* Answers one case and writes its line, without the newline.
+ *
+ * line     the case's JSON as written; its documents are not read from here
+ * records  what the provider's normalise("case") made of it, encoded end to end
+ * fault    why the provider could not read it; NULL where it could
+ * Returns 0 where it was answered, 1 where the line says "error"; -1 with err: KIM_ERR_NOMEM
+ */
+int case_answer(case_reader *reader, kim_text line, const uint8_t *records, size_t size,
+                const char *fault, kim_json_writer *writer, kim_error *err);
+
+#endif
