@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * arn.h - Amazon resource names: six parts, compared part by part.
+ *
+ * arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE. A wildcard stays within its part, except that the last
+ * part may hold colons itself. Source: AWS IAM User Guide, "Resource" element, "Using wildcards in
+ * resource ARNs", and "ARN condition operators".
+ */
+#ifndef KIM_ARN_H
+#define KIM_ARN_H
+
+#include "controller/evaluate/template.h"
+
+enum { ARN_PARTS = 6 };
+
+/* A resource as a request names it: one ARN, or a pattern for several. */
+typedef struct arn {
+    kim_text whole;
+    kim_text parts[ARN_PARTS]; /* [count] */
+    size_t count;              /* below 6: not an ARN */
+    bool is_pattern;           /* has wildcards */
+    bool is_everything;        /* "*" */
+} arn;
+
+arn arn_split(kim_text whole);
+kim_text arn_service(const arn *a); /* absent where it is no ARN */
+kim_text arn_account(const arn *a); /* absent where the ARN names none */
+
+/* A pattern as a policy has it. */
+typedef struct arn_pattern {
+    kim_text raw;
+    template whole;               /* of a pattern that is "*" or no ARN */
+    template parts[ARN_PARTS];    /* [count] */
+    size_t count;
+    bool is_everything;           /* "*" alone */
+    bool is_plain;                /* no variables and no wildcards: compare bytes */
+} arn_pattern;
+
+int arn_pattern_compile(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, arn_pattern *out);
+
+typedef enum arn_match {
+    ARN_NO,         /* nothing asked for lies under the pattern */
+    ARN_YES,        /* all that is asked for does */
+    ARN_PART,       /* some of it does: `a` is a pattern */
+    ARN_UNRESOLVED, /* a variable has no value: the element matches nothing, nor does its negation */
+    ARN_NOT_KNOWN,  /* depends on a variable whose value is not known */
+} arn_match;
+
+/* extend: a pattern of fewer than six parts has "*" for the missing ones (identity policies) */
+arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool extend, context *c, kim_arena *scratch);
+
+#endif

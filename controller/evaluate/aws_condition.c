@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aws_condition.c - a table of operators: how a value is read, and how two are compared.
+ *
+ * A negated operator is its positive one turned round, values and absent keys included, so only the
+ * positive comparisons are written. What a policy's value cannot be read as (a number, a date, an
+ * address) matches nothing; what a request's value cannot be read as counts as absent.
+ */
+#include "controller/evaluate/aws_condition.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+typedef struct address {
+    int family; /* 0: unreadable */
+    unsigned prefix;
+    uint8_t bytes[16];
+} address;
+
+/* A policy's value, read for its operator. */
+typedef struct wanted {
+    template text;
+    arn_pattern arn;
+    double number; /* NAN: unreadable; dates are milliseconds */
+    address net;
+} wanted;
+
+typedef enum quantifier { EACH_ONE, FOR_ALL, FOR_ANY } quantifier;
+
+typedef struct operator_row operator_row;
+
+typedef struct test {
+    const operator_row *op;
+    quantifier quantifier;
+    bool if_exists;
+    uint32_t key;
+    kim_text key_text, op_text; /* as written */
+    kim_texts raw;              /* as written */
+    const wanted *values;       /* [raw.count] */
+} test;
+
+struct aws_condition {
+    size_t count;
+    test *tests;
+};
+
+/* What one comparison gives: the value's reading failed, or a variable is not known. */
+typedef enum outcome { NO, YES, UNREADABLE, OPEN } outcome;
+
+struct operator_row {
+    const char *name;
+    bool negated;
+    bool variables; /* its values may hold policy variables */
+    int (*read)(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out);
+    outcome (*compare)(const wanted *want, kim_text given, context *c, kim_arena *scratch);
+};
+
+/* ---- texts ---- */
+
+static int read_text(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
+{
+    return template_compile(raw, has_variables, keys, arena, &out->text);
+}
+
+static outcome compare_filled(const wanted *want, kim_text given, bool wild, context *c, kim_arena *scratch)
+{
+    units pattern;
+    filling how = template_fill(&want->text, c, wild, scratch, &pattern);
+    if (how == UNRESOLVED)
+        return NO; /* no value: equal to and like nothing */
+    if (how == NOT_KNOWN)
+        return units_match(pattern, given) ? OPEN : NO;
+    return units_match(pattern, given) ? YES : NO;
+}
+
+static outcome equals(const wanted *want, kim_text given, context *c, kim_arena *scratch)
+{
+    if (want->text.parts == NULL)
+        return kim_text_equal(want->text.raw, given) ? YES : NO;
+    return compare_filled(want, given, false, c, scratch);
+}
+
+static outcome equals_nocase(const wanted *want, kim_text given, context *c, kim_arena *scratch)
+{
+    if (want->text.parts == NULL)
+        return kim_text_equal_nocase(want->text.raw, given) ? YES : NO;
+    units pattern;
+    filling how = template_fill(&want->text, c, false, scratch, &pattern);
+    if (how != FILLED)
+        return how == UNRESOLVED ? NO : OPEN;
+    if (pattern.count != given.size)
+        return NO;
+    for (size_t i = 0; i < given.size; i++) {
+        char w = (char)pattern.items[i];
+        if (!kim_text_equal_nocase((kim_text){&w, 1}, (kim_text){given.bytes + i, 1}))
+            return NO;
+    }
+    return YES;
+}
+
+static outcome like(const wanted *want, kim_text given, context *c, kim_arena *scratch)
+{
+    if (want->text.parts == NULL)
+        return glob_match(want->text.raw, given) ? YES : NO;
+    return compare_filled(want, given, true, c, scratch);
+}
+
+/* ---- ARNs ---- */
+
+static int read_arn(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
+{
+    return arn_pattern_compile(raw, has_variables, keys, arena, &out->arn);
+}
+
+static outcome arn_like(const wanted *want, kim_text given, context *c, kim_arena *scratch)
+{
+    arn a = arn_split(given);
+    a.is_pattern = false; /* a request's wildcard is only a character */
+    if (a.count < ARN_PARTS)
+        return UNREADABLE;
+    if (want->arn.count < ARN_PARTS && !want->arn.is_everything)
+        return NO;
+    switch (arn_pattern_match(&want->arn, &a, false, c, scratch)) {
+    case ARN_YES:
+        return YES;
+    case ARN_NOT_KNOWN:
+        return OPEN;
+    default:
+        return NO;
+    }
+}
+
+/* ---- numbers, dates, booleans ---- */
+
+static bool parse_number(kim_text text, double *out)
+{
+    char copy[64];
+    if (text.size == 0 || text.size >= sizeof copy)
+        return false;
+    memcpy(copy, text.bytes, text.size);
+    copy[text.size] = '\0';
+    if (strspn(copy, "+-.0123456789eE") != text.size)
+        return false;
+    char *end;
+    *out = strtod(copy, &end);
+    return *end == '\0' && isfinite(*out);
+}
+
+static int read_number(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
+{
+    (void)has_variables, (void)keys, (void)arena;
+    if (!parse_number(raw, &out->number))
+        out->number = NAN;
+    return 0;
+}
+
+static bool digits(kim_text text, size_t at, size_t count, int *out)
+{
+    if (at + count > text.size)
+        return false;
+    *out = 0;
+    for (size_t i = at; i < at + count; i++) {
+        if (text.bytes[i] < '0' || text.bytes[i] > '9')
+            return false;
+        *out = *out * 10 + (text.bytes[i] - '0');
+    }
+    return true;
+}
+
+/* Days from 1970-01-01 of a date in the proleptic Gregorian calendar. */
+static int64_t days_of(int64_t y, int m, int d)
+{
+    y -= m <= 2;
+    int64_t era = (y >= 0 ? y : y - 399) / 400;
+    int64_t yoe = y - era * 400;
+    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+/* `+hh:mm`, `-hhmm` or `Z` at the end of a time; 0 where there is none. */
+static bool parse_zone(kim_text text, size_t at, int *minutes)
+{
+    int h = 0, m = 0;
+    *minutes = 0;
+    if (at == text.size || (at + 1 == text.size && (text.bytes[at] == 'Z' || text.bytes[at] == 'z')))
+        return true;
+    if (text.bytes[at] != '+' && text.bytes[at] != '-')
+        return false;
+    size_t colon = at + 3 < text.size && text.bytes[at + 3] == ':';
+    if (!digits(text, at + 1, 2, &h) || (at + 3 != text.size && !digits(text, at + 3 + colon, 2, &m)))
+        return false;
+    *minutes = (h * 60 + m) * (text.bytes[at] == '-' ? -1 : 1);
+    return true;
+}
+
+/* W3C's ISO 8601 profile (a date, to minutes, to seconds, with a fraction), or Unix seconds. In ms. */
+static bool parse_date(kim_text text, double *out)
+{
+    int y, mo = 1, d = 1, h = 0, mi = 0, s = 0, zone = 0;
+    double fraction = 0;
+    size_t at = 4;
+    if (!(text.size >= 4 && digits(text, 0, 4, &y) && (text.size == 4 || text.bytes[4] == '-'))) {
+        double seconds;
+        bool numeric = parse_number(text, &seconds);
+        *out = seconds * 1000;
+        return numeric;
+    }
+    if (text.size == 4) { /* four digits are a year to W3C and seconds to Unix: the latter, as AWS does */
+        *out = y * 1000.0;
+        return true;
+    }
+    if (!digits(text, 5, 2, &mo) || mo < 1 || mo > 12)
+        return false;
+    at = 7;
+    if (at < text.size && text.bytes[at] == '-') {
+        if (!digits(text, 8, 2, &d) || d < 1 || d > 31)
+            return false;
+        at = 10;
+    }
+    if (at < text.size && (text.bytes[at] == 'T' || text.bytes[at] == 't' || text.bytes[at] == ' ')) {
+        if (!digits(text, at + 1, 2, &h) || at + 3 >= text.size || text.bytes[at + 3] != ':' ||
+            !digits(text, at + 4, 2, &mi))
+            return false;
+        at += 6;
+        if (at < text.size && text.bytes[at] == ':') {
+            if (!digits(text, at + 1, 2, &s))
+                return false;
+            at += 3;
+            if (at < text.size && text.bytes[at] == '.') {
+                double unit = 0.1;
+                for (at++; at < text.size && text.bytes[at] >= '0' && text.bytes[at] <= '9'; at++, unit /= 10)
+                    fraction += (text.bytes[at] - '0') * unit;
+            }
+        }
+        if (!parse_zone(text, at, &zone))
+            return false;
+    } else if (at != text.size) {
+        return false;
+    }
+    *out = ((double)days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + s - zone * 60.0) * 1000 + floor(fraction * 1000 + 0.5);
+    return true;
+}
+
+static int read_date(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
+{
+    (void)has_variables, (void)keys, (void)arena;
+    if (!parse_date(raw, &out->number))
+        out->number = NAN;
+    return 0;
+}
+
+#define COMPARE(name, parse, relation)                                                             \
+    static outcome name(const wanted *want, kim_text given, context *c, kim_arena *scratch)        \
+    {                                                                                              \
+        double value;                                                                              \
+        (void)c, (void)scratch;                                                                    \
+        if (!parse(given, &value))                                                                 \
+            return UNREADABLE;                                                                     \
+        return value relation want->number ? YES : NO; /* NAN compares false */                    \
+    }
+COMPARE(number_equals, parse_number, ==)
+COMPARE(number_less, parse_number, <)
+COMPARE(number_less_equal, parse_number, <=)
+COMPARE(number_greater, parse_number, >)
+COMPARE(number_greater_equal, parse_number, >=)
+COMPARE(date_equals, parse_date, ==)
+COMPARE(date_less, parse_date, <)
+COMPARE(date_less_equal, parse_date, <=)
+COMPARE(date_greater, parse_date, >)
+COMPARE(date_greater_equal, parse_date, >=)
+
+static int truth(kim_text text)
+{
+    return kim_text_equal_nocase(text, KIM_TEXT("true"))    ? 1
+           : kim_text_equal_nocase(text, KIM_TEXT("false")) ? 0
+                                                            : -1;
+}
+
+static outcome bool_equals(const wanted *want, kim_text given, context *c, kim_arena *scratch)
+{
+    kim_text value = want->text.raw;
+    (void)scratch;
+    if (want->text.parts) { /* a variable alone */
+        units filled;
+        filling how = template_fill(&want->text, c, false, scratch, &filled);
+        if (how != FILLED)
+            return how == UNRESOLVED ? NO : OPEN;
+        char *copy = kim_arena_bytes(scratch, filled.count + 1);
+        for (size_t i = 0; copy && i < filled.count; i++)
+            copy[i] = (char)filled.items[i];
+        value = (kim_text){copy, copy ? filled.count : 0};
+    }
+    int have = truth(given), wish = truth(value);
+    if (have < 0)
+        return UNREADABLE;
+    return have == wish ? YES : NO;
+}
+
+/* ---- addresses ---- */
+
+static bool parse_address(kim_text text, bool with_prefix, address *out)
+{
+    char copy[INET6_ADDRSTRLEN + 8];
+    if (text.size == 0 || text.size >= sizeof copy)
+        return false;
+    memcpy(copy, text.bytes, text.size);
+    copy[text.size] = '\0';
+    char *slash = strchr(copy, '/');
+    if (slash && !with_prefix)
+        return false;
+    if (slash)
+        *slash++ = '\0';
+    address a = {.family = strchr(copy, ':') ? AF_INET6 : AF_INET};
+    if (inet_pton(a.family, copy, a.bytes) != 1)
+        return false;
+    unsigned most = a.family == AF_INET ? 32 : 128;
+    a.prefix = most;
+    if (slash) {
+        char *end;
+        unsigned long bits = strtoul(slash, &end, 10);
+        if (*slash < '0' || *slash > '9' || *end || bits > most)
+            return false;
+        a.prefix = (unsigned)bits;
+    }
+    *out = a;
+    return true;
+}
+
+static int read_address(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
+{
+    (void)has_variables, (void)keys, (void)arena;
+    if (!parse_address(raw, true, &out->net))
+        out->net.family = 0;
+    return 0;
+}
+
+static outcome in_network(const wanted *want, kim_text given, context *c, kim_arena *scratch)
+{
+    (void)c, (void)scratch;
+    address a;
+    if (!parse_address(given, true, &a))
+        return UNREADABLE;
+    if (a.family != want->net.family || a.prefix < want->net.prefix)
+        return NO;
+    unsigned whole = want->net.prefix / 8, rest = want->net.prefix % 8;
+    if (memcmp(a.bytes, want->net.bytes, whole) != 0)
+        return NO;
+    uint8_t mask = (uint8_t)(0xFF00 >> rest);
+    return rest == 0 || ((a.bytes[whole] ^ want->net.bytes[whole]) & mask) == 0 ? YES : NO;
+}
+
+/* ---- binary ---- */
+
+static bool parse_base64(kim_text text, kim_arena *scratch, kim_text *out)
+{
+    unsigned char *bin = (unsigned char *)kim_arena_bytes(scratch, text.size + 1);
+    size_t size;
+    if (bin == NULL || sodium_base642bin(bin, text.size + 1, text.bytes, text.size, "\r\n ", &size, NULL,
+                                         sodium_base64_VARIANT_ORIGINAL) != 0)
+        return false;
+    *out = (kim_text){(const char *)bin, size};
+    return true;
+}
+
+static outcome binary_equals(const wanted *want, kim_text given, context *c, kim_arena *scratch)
+{
+    kim_text a, b;
+    (void)c;
+    if (!parse_base64(given, scratch, &b))
+        return UNREADABLE;
+    return parse_base64(want->text.raw, scratch, &a) && kim_text_equal(a, b) ? YES : NO;
+}
+
+/* ---- the operators ---- */
+
+static const operator_row operators[] = {
+    {"StringEquals", false, true, read_text, equals},
+    {"StringNotEquals", true, true, read_text, equals},
+    {"StringEqualsIgnoreCase", false, true, read_text, equals_nocase},
+    {"StringNotEqualsIgnoreCase", true, true, read_text, equals_nocase},
+    {"StringLike", false, true, read_text, like},
+    {"StringNotLike", true, true, read_text, like},
+    {"NumericEquals", false, false, read_number, number_equals},
+    {"NumericNotEquals", true, false, read_number, number_equals},
+    {"NumericLessThan", false, false, read_number, number_less},
+    {"NumericLessThanEquals", false, false, read_number, number_less_equal},
+    {"NumericGreaterThan", false, false, read_number, number_greater},
+    {"NumericGreaterThanEquals", false, false, read_number, number_greater_equal},
+    {"DateEquals", false, false, read_date, date_equals},
+    {"DateNotEquals", true, false, read_date, date_equals},
+    {"DateLessThan", false, false, read_date, date_less},
+    {"DateLessThanEquals", false, false, read_date, date_less_equal},
+    {"DateGreaterThan", false, false, read_date, date_greater},
+    {"DateGreaterThanEquals", false, false, read_date, date_greater_equal},
+    {"Bool", false, true, read_text, bool_equals},
+    {"BinaryEquals", false, false, read_text, binary_equals},
+    {"IpAddress", false, false, read_address, in_network},
+    {"NotIpAddress", true, false, read_address, in_network},
+    {"ArnEquals", false, true, read_arn, arn_like},
+    {"ArnLike", false, true, read_arn, arn_like},
+    {"ArnNotEquals", true, true, read_arn, arn_like},
+    {"ArnNotLike", true, true, read_arn, arn_like},
+    {"Null", false, false, read_text, NULL},
+};
+
+static const operator_row *find_operator(kim_text name)
+{
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
+        if (kim_text_equal_nocase(name, kim_text_of(operators[i].name)))
+            return &operators[i];
+    return NULL;
+}
+
+static bool strip_prefix(kim_text *name, kim_text prefix)
+{
+    if (name->size < prefix.size || !kim_text_equal_nocase((kim_text){name->bytes, prefix.size}, prefix))
+        return false;
+    *name = (kim_text){name->bytes + prefix.size, name->size - prefix.size};
+    return true;
+}
+
+static bool strip_suffix(kim_text *name, kim_text suffix)
+{
+    if (name->size < suffix.size ||
+        !kim_text_equal_nocase((kim_text){name->bytes + name->size - suffix.size, suffix.size}, suffix))
+        return false;
+    name->size -= suffix.size;
+    return true;
+}
+
+/* "ForAnyValue:StringLikeIfExists" to its three parts. */
+static int parse_operator(kim_text written, test *out, kim_error *err)
+{
+    kim_text name = written;
+    out->quantifier = strip_prefix(&name, KIM_TEXT("ForAllValues:"))  ? FOR_ALL
+                      : strip_prefix(&name, KIM_TEXT("ForAnyValue:")) ? FOR_ANY
+                                                                      : EACH_ONE;
+    out->op = find_operator(name);
+    if (out->op == NULL && strip_suffix(&name, KIM_TEXT("IfExists"))) {
+        out->op = find_operator(name);
+        out->if_exists = true;
+    }
+    if (out->op == NULL || (out->if_exists && out->op->compare == NULL))
+        return kim_fail(err, KIM_ERR_INPUT,
+                        "condition operator '%.*s' is none of AWS's; write one such as StringEquals",
+                        KIM_PRINT(written));
+    out->op_text = written;
+    return 0;
+}
+
+static int read_values(const kim_json *json, bool has_variables, key_table *keys, kim_arena *arena,
+                       test *out, kim_error *err)
+{
+    out->raw = kim_json_texts(json, arena);
+    if (kim_text_is_absent((kim_text){(const char *)out->raw.items, 0}) ||
+        (kim_json_is(json, KIM_JSON_ARRAY) && out->raw.count != json->count))
+        return kim_fail(err, KIM_ERR_INPUT, "condition key '%.*s' has a value that is no string; write a string or a list of strings",
+                        KIM_PRINT(out->key_text));
+    wanted *values = KIM_NEW_ARRAY(arena, wanted, out->raw.count ? out->raw.count : 1);
+    if (values == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a condition");
+    for (size_t i = 0; i < out->raw.count; i++)
+        if (out->op->read(out->raw.items[i], has_variables && out->op->variables, keys, arena, &values[i]) < 0)
+            return kim_fail(err, KIM_ERR_NOMEM, "no memory for a condition");
+    out->values = values;
+    return 0;
+}
+
+const aws_condition *aws_condition_compile(kim_text json, bool has_variables, key_table *keys,
+                                           kim_arena *arena, kim_error *err)
+{
+    const kim_json *root = kim_json_parse(json.bytes, json.size, "condition", arena, err);
+    if (root == NULL)
+        return NULL;
+    if (!kim_json_is(root, KIM_JSON_OBJECT)) {
+        kim_fail(err, KIM_ERR_INPUT, "Condition is %s; write an object of operators", kim_json_type_name(root->type));
+        return NULL;
+    }
+    size_t total = 0;
+    for (size_t i = 0; i < root->count; i++)
+        total += kim_json_is(root->members[i].value, KIM_JSON_OBJECT) ? root->members[i].value->count : 1;
+    aws_condition *condition = KIM_NEW(arena, aws_condition);
+    test *tests = KIM_NEW_ARRAY(arena, test, total ? total : 1);
+    if (condition == NULL || tests == NULL) {
+        kim_fail(err, KIM_ERR_NOMEM, "no memory for a condition");
+        return NULL;
+    }
+    condition->tests = tests;
+    for (size_t i = 0; i < root->count; i++) {
+        const kim_json *block = root->members[i].value;
+        if (!kim_json_is(block, KIM_JSON_OBJECT)) {
+            kim_fail(err, KIM_ERR_INPUT, "condition operator '%.*s' holds %s; write an object of keys",
+                     KIM_PRINT(root->members[i].name), kim_json_type_name(block->type));
+            return NULL;
+        }
+        for (size_t k = 0; k < block->count; k++) {
+            test *t = &tests[condition->count++];
+            t->key_text = block->members[k].name;
+            t->key = key_table_add(keys, t->key_text);
+            if (parse_operator(root->members[i].name, t, err) < 0 ||
+                read_values(block->members[k].value, has_variables, keys, arena, t, err) < 0)
+                return NULL;
+        }
+    }
+    return condition;
+}
+
+size_t aws_condition_count(const aws_condition *condition)
+{
+    return condition->count;
+}
+
+/* ---- deciding ---- */
+
+/* Does a request's value equal (lie in, ...) one of the policy's? */
+static outcome among(const test *t, kim_text given, context *c, kim_arena *scratch)
+{
+    outcome best = NO;
+    for (size_t i = 0; i < t->raw.count; i++) {
+        outcome one = t->op->compare(&t->values[i], given, c, scratch);
+        if (one == YES || one == UNREADABLE)
+            return one;
+        if (one == OPEN)
+            best = OPEN;
+    }
+    return best;
+}
+
+static const term *itself(const test *t, bool if_exists_is_moot, kim_arena *scratch)
+{
+    kim_text op = t->op_text;
+    if (t->if_exists && if_exists_is_moot)
+        strip_suffix(&op, KIM_TEXT("IfExists"));
+    return term_condition(scratch, t->key_text, op, t->raw);
+}
+
+static const term *constant(bool value)
+{
+    return value ? &term_true : &term_false;
+}
+
+static const term *when_absent(const test *t)
+{
+    if (t->if_exists)
+        return &term_true;
+    if (t->quantifier != EACH_ONE)
+        return constant(t->quantifier == FOR_ALL);
+    return constant(t->op->negated);
+}
+
+static const term *decide_null(const test *t, key_value value, kim_arena *scratch)
+{
+    if (value.state == KEY_UNKNOWN)
+        return itself(t, false, scratch);
+    bool absent = value.state == KEY_ABSENT;
+    for (size_t i = 0; i < t->raw.count; i++)
+        if (truth(t->raw.items[i]) == (int)absent)
+            return &term_true;
+    return &term_false;
+}
+
+static bool all_empty(kim_texts values)
+{
+    for (size_t i = 0; i < values.count; i++)
+        if (values.items[i].size)
+            return false;
+    return true;
+}
+
+/* ForAllValues: each value passes; ForAnyValue: one does. An empty text is no value to them. */
+static const term *decide_set(const test *t, kim_texts given, context *c, kim_arena *scratch)
+{
+    bool for_all = t->quantifier == FOR_ALL, open = false;
+    if (all_empty(given))
+        return constant(for_all);
+    for (size_t i = 0; i < given.count; i++) {
+        outcome one = among(t, given.items[i], c, scratch);
+        if (one == OPEN) {
+            open = true;
+            continue;
+        }
+        bool passes = (one == YES) != t->op->negated;
+        if (passes != for_all)
+            return constant(!for_all);
+    }
+    return open ? itself(t, true, scratch) : constant(for_all);
+}
+
+static const term *decide_each(const test *t, kim_texts given, context *c, kim_arena *scratch)
+{
+    outcome best = NO;
+    for (size_t i = 0; i < given.count && best != YES; i++) {
+        outcome one = among(t, given.items[i], c, scratch);
+        if (one == UNREADABLE)
+            return when_absent(t);
+        if (one != NO)
+            best = one;
+    }
+    return best == OPEN ? itself(t, true, scratch) : constant((best == YES) != t->op->negated);
+}
+
+static const term *decide(const test *t, context *c, kim_arena *scratch)
+{
+    key_value value = context_value(c, t->key);
+    if (t->op->compare == NULL)
+        return decide_null(t, value, scratch);
+    switch (value.state) {
+    case KEY_ABSENT:
+        return when_absent(t);
+    case KEY_GIVEN:
+        return t->quantifier == EACH_ONE ? decide_each(t, value.values, c, scratch)
+                                         : decide_set(t, value.values, c, scratch);
+    case KEY_PRESENT:
+    case KEY_UNKNOWN:
+        break;
+    }
+    return itself(t, value.state == KEY_PRESENT, scratch);
+}
+
+const term *aws_condition_decide(const aws_condition *condition, context *c, kim_arena *scratch)
+{
+    const term *all = &term_true;
+    for (size_t i = 0; i < condition->count; i++) {
+        const term *one = decide(&condition->tests[i], c, scratch);
+        if (one == &term_false)
+            return one;
+        all = one == &term_true ? all : term_and(scratch, all, one);
+        if (all == NULL || all->kind == TERM_FALSE)
+            return all;
+    }
+    return all;
+}

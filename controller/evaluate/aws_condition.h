@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aws_condition.h - the Condition element of AWS policies: compiled once, decided many times.
+ *
+ * Source: AWS IAM User Guide, "IAM JSON policy elements: Condition operators", "Conditions with multiple
+ * context keys or values", "Single-valued vs. multivalued context keys".
+ */
+#ifndef KIM_AWS_CONDITION_H
+#define KIM_AWS_CONDITION_H
+
+#include "controller/evaluate/arn.h"
+#include "controller/evaluate/terms.h"
+
+typedef struct aws_condition aws_condition;
+
+/* Compiles the JSON text of a Condition element.
+ *
+ * has_variables  the document's version is 2012-10-17
+ * Errors: KIM_ERR_INPUT with the operator or the value that is wrong, KIM_ERR_NOMEM
+ */
+const aws_condition *aws_condition_compile(kim_text json, bool has_variables, key_table *keys,
+                                           kim_arena *arena, kim_error *err);
+
+/* True, false, or what it depends on; NULL only without memory. All of a condition's tests must hold.
+ *
+ * scratch  where terms and filled variables live
+ */
+const term *aws_condition_decide(const aws_condition *condition, context *c, kim_arena *scratch);
+
+/* The condition's tests, for those who compare documents. */
+size_t aws_condition_count(const aws_condition *condition);
+
+#endif

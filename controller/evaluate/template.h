@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * template.h - texts of a policy that may hold variables: ${aws:username}, ${key, 'default'}, ${*}.
+ *
+ * Source: AWS IAM User Guide, "IAM policy elements: Variables and tags". Only documents of version
+ * 2012-10-17 have variables; in others `${` is text. A multi-valued key is no variable.
+ */
+#ifndef KIM_TEMPLATE_H
+#define KIM_TEMPLATE_H
+
+#include "controller/evaluate/context.h"
+#include "controller/evaluate/wildcard.h"
+
+typedef struct template_part {
+    kim_text text;     /* literal, or the default of a variable (absent: none) */
+    uint32_t key;      /* of a variable; UINT32_MAX: this part is text */
+    bool is_literal;   /* `*` and `?` in it are no wildcards: ${*}, ${?}, ${$} */
+} template_part;
+
+typedef struct template {
+    kim_text raw;                /* as written */
+    const template_part *parts;  /* [count]; NULL: raw holds nothing special */
+    size_t count;
+} template;
+
+/* Errors: -1 only without memory. */
+int template_compile(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, template *out);
+
+typedef enum filling {
+    FILLED,     /* units hold the text */
+    UNRESOLVED, /* a variable has no value: the text matches nothing */
+    NOT_KNOWN,  /* a variable's value is not known; units hold a pattern for all it may be */
+} filling;
+
+/* Puts the request's values in. wild: `*` and `?` of the written text are wildcards. Units in arena;
+ * {NULL, 0} without memory. */
+filling template_fill(const template *t, context *c, bool wild, kim_arena *arena, units *out);
+
+#endif

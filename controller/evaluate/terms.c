@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * terms.c - expressions that are never larger than they must be.
+ *
+ * A condition with a negated operator (StringNotEquals) is kept as not(StringEquals), and is written
+ * back with the operator's negated name: so a deny "if not from here" and an allow "if from here" meet
+ * as one atom. This is exact: AWS defines each negated operator as the opposite of its positive one,
+ * an absent key included.
+ */
+#include "controller/evaluate/terms.h"
+
+enum { SETTLE_MAX_ATOMS = 12 };
+
+const term term_true = {.kind = TERM_TRUE}, term_false = {.kind = TERM_FALSE};
+
+static int texts_compare(kim_texts a, kim_texts b)
+{
+    if (a.count != b.count)
+        return a.count < b.count ? -1 : 1;
+    for (size_t i = 0; i < a.count; i++) {
+        int order = kim_text_compare(a.items[i], b.items[i]);
+        if (order)
+            return order;
+    }
+    return 0;
+}
+
+static int compare(const term *a, const term *b)
+{
+    if (a == b)
+        return 0;
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    int order = kim_text_compare(a->key, b->key);
+    if (order == 0)
+        order = kim_text_compare(a->op, b->op);
+    if (order == 0)
+        order = kim_text_compare(a->text, b->text);
+    if (order == 0)
+        order = texts_compare(a->values, b->values);
+    if (order || a->count != b->count)
+        return order ? order : a->count < b->count ? -1 : 1;
+    for (size_t i = 0; i < a->count && order == 0; i++)
+        order = compare(a->items[i], b->items[i]);
+    return order;
+}
+
+bool term_equal(const term *a, const term *b)
+{
+    return compare(a, b) == 0;
+}
+
+/* ---- operators and their opposites ---- */
+
+static const struct opposite {
+    const char *positive, *negated;
+} opposites[] = {
+    {"StringEquals", "StringNotEquals"},
+    {"StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"},
+    {"StringLike", "StringNotLike"},
+    {"NumericEquals", "NumericNotEquals"},
+    {"DateEquals", "DateNotEquals"},
+    {"IpAddress", "NotIpAddress"},
+    {"ArnEquals", "ArnNotEquals"},
+    {"ArnLike", "ArnNotLike"},
+    {"ForAnyValue:StringEquals", "ForAllValues:StringNotEquals"},
+    {"ForAnyValue:StringEqualsIgnoreCase", "ForAllValues:StringNotEqualsIgnoreCase"},
+    {"ForAnyValue:StringLike", "ForAllValues:StringNotLike"},
+    {"ForAnyValue:NumericEquals", "ForAllValues:NumericNotEquals"},
+    {"ForAnyValue:DateEquals", "ForAllValues:DateNotEquals"},
+    {"ForAnyValue:IpAddress", "ForAllValues:NotIpAddress"},
+    {"ForAnyValue:ArnEquals", "ForAllValues:ArnNotEquals"},
+    {"ForAnyValue:ArnLike", "ForAllValues:ArnNotLike"},
+    {"ForAllValues:StringEquals", "ForAnyValue:StringNotEquals"},
+    {"ForAllValues:StringEqualsIgnoreCase", "ForAnyValue:StringNotEqualsIgnoreCase"},
+    {"ForAllValues:StringLike", "ForAnyValue:StringNotLike"},
+    {"ForAllValues:NumericEquals", "ForAnyValue:NumericNotEquals"},
+    {"ForAllValues:DateEquals", "ForAnyValue:DateNotEquals"},
+    {"ForAllValues:IpAddress", "ForAnyValue:NotIpAddress"},
+    {"ForAllValues:ArnEquals", "ForAnyValue:ArnNotEquals"},
+    {"ForAllValues:ArnLike", "ForAnyValue:ArnNotLike"},
+};
+
+static const char *positive_of(kim_text op)
+{
+    for (size_t i = 0; i < sizeof opposites / sizeof *opposites; i++)
+        if (kim_text_is(op, opposites[i].negated))
+            return opposites[i].positive;
+    return NULL;
+}
+
+static const char *negated_of(kim_text op)
+{
+    for (size_t i = 0; i < sizeof opposites / sizeof *opposites; i++)
+        if (kim_text_is(op, opposites[i].positive))
+            return opposites[i].negated;
+    return NULL;
+}
+
+/* ---- builders ---- */
+
+static const term *make(kim_arena *arena, term value)
+{
+    term *t = KIM_NEW(arena, term);
+    if (t)
+        *t = value;
+    return t;
+}
+
+const term *term_of(kim_arena *arena, term_kind kind, kim_text text)
+{
+    return make(arena, (term){.kind = kind, .text = text});
+}
+
+static kim_texts sorted(kim_arena *arena, kim_texts values)
+{
+    kim_text *items = KIM_NEW_ARRAY(arena, kim_text, values.count ? values.count : 1);
+    if (items == NULL)
+        return (kim_texts){NULL, 0};
+    size_t count = 0;
+    for (size_t i = 0; i < values.count; i++) {
+        size_t at = count;
+        while (at > 0 && kim_text_compare(items[at - 1], values.items[i]) > 0)
+            at--;
+        if (at > 0 && kim_text_equal(items[at - 1], values.items[i]))
+            continue;
+        memmove(items + at + 1, items + at, (count - at) * sizeof *items);
+        items[at] = values.items[i];
+        count++;
+    }
+    return (kim_texts){items, count};
+}
+
+static const term *negation(kim_arena *arena, const term *t)
+{
+    const term **items = (const term **)kim_arena_alloc(arena, sizeof *items);
+    if (items == NULL || t == NULL)
+        return NULL;
+    items[0] = t;
+    return make(arena, (term){.kind = TERM_NOT, .items = items, .count = 1});
+}
+
+const term *term_condition(kim_arena *arena, kim_text key, kim_text op, kim_texts values)
+{
+    static const kim_text yes = {"true", 4};
+    const char *positive = positive_of(op);
+    bool null_false = kim_text_is(op, "Null") && values.count == 1 &&
+                      kim_text_equal_nocase(values.items[0], KIM_TEXT("false"));
+    kim_texts order = sorted(arena, null_false ? (kim_texts){&yes, 1} : values);
+    if (order.items == NULL)
+        return NULL;
+    const term *t = make(arena, (term){.kind = TERM_CONDITION, .key = key, .values = order,
+                                       .op = positive ? kim_text_of(positive) : op});
+    return positive || null_false ? negation(arena, t) : t;
+}
+
+const term *term_not(kim_arena *arena, const term *t)
+{
+    if (t == NULL)
+        return NULL;
+    switch (t->kind) {
+    case TERM_TRUE:
+        return &term_false;
+    case TERM_FALSE:
+        return &term_true;
+    case TERM_NOT:
+        return t->items[0];
+    case TERM_ANY:
+    case TERM_ALL: {
+        const term **items = (const term **)kim_arena_array(arena, t->count, sizeof *items);
+        if (items == NULL)
+            return NULL;
+        for (size_t i = 0; i < t->count; i++)
+            items[i] = term_not(arena, t->items[i]);
+        return t->kind == TERM_ANY ? term_all(arena, items, t->count)
+                                   : term_any(arena, items, t->count);
+    }
+    default:
+        return negation(arena, t);
+    }
+}
+
+static bool contains(const term *list, const term *t)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (term_equal(list->items[i], t))
+            return true;
+    return false;
+}
+
+/* Does `inner` make `outer` needless? For absorption: a or (a and b) is a. `kind` is the kind of the
+ * lists that are compared; an item that is no such list counts as a list of itself. */
+static bool absorbs(const term *inner, const term *outer, term_kind kind)
+{
+    if (outer->kind != kind)
+        return false;
+    if (inner->kind != kind)
+        return contains(outer, inner);
+    if (outer->count <= inner->count)
+        return false;
+    for (size_t i = 0; i < inner->count; i++)
+        if (!contains(outer, inner->items[i]))
+            return false;
+    return true;
+}
+
+typedef struct gathering {
+    const term **items;
+    size_t count;
+    bool decided;
+} gathering;
+
+static bool opposite(const term *a, const term *b)
+{
+    return (a->kind == TERM_NOT && term_equal(a->items[0], b)) ||
+           (b->kind == TERM_NOT && term_equal(b->items[0], a));
+}
+
+/* Adds one item in its sorted place. `stop` is the constant that decides the whole: false for all. */
+static void gather(gathering *g, const term *t, term_kind kind, const term *stop)
+{
+    if (g->decided || t->kind == (stop == &term_false ? TERM_TRUE : TERM_FALSE))
+        return;
+    if (t->kind == stop->kind) {
+        g->decided = true;
+        return;
+    }
+    if (t->kind == kind) {
+        for (size_t i = 0; i < t->count; i++)
+            gather(g, t->items[i], kind, stop);
+        return;
+    }
+    size_t at = 0;
+    for (; at < g->count; at++) {
+        int order = compare(g->items[at], t);
+        if (order == 0)
+            return;
+        if (order > 0)
+            break;
+    }
+    for (size_t i = 0; i < g->count; i++)
+        if (opposite(g->items[i], t)) {
+            g->decided = true;
+            return;
+        }
+    memmove(g->items + at + 1, g->items + at, (g->count - at) * sizeof *g->items);
+    g->items[at] = t;
+    g->count++;
+}
+
+static size_t widest(const term *const *items, size_t count, term_kind kind)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += items[i] && items[i]->kind == kind ? items[i]->count : 1;
+    return total;
+}
+
+static const term *combine(kim_arena *arena, const term *const *items, size_t count, term_kind kind)
+{
+    const term *stop = kind == TERM_ALL ? &term_false : &term_true;
+    const term *neutral = kind == TERM_ALL ? &term_true : &term_false;
+    const term *only = NULL;
+    size_t open = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i] == NULL)
+            return NULL;
+        if (items[i]->kind == stop->kind)
+            return stop;
+        if (items[i]->kind != neutral->kind) {
+            only = items[i];
+            open++;
+        }
+    }
+    if (open <= 1)
+        return open ? only : neutral;
+    gathering g = {.items = (const term **)kim_arena_array(arena, widest(items, count, kind) + 1, sizeof(term *))};
+    if (g.items == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        gather(&g, items[i], kind, stop);
+    if (g.decided)
+        return stop;
+    term_kind dual = kind == TERM_ALL ? TERM_ANY : TERM_ALL;
+    size_t kept = 0;
+    for (size_t i = 0; i < g.count; i++) {
+        bool absorbed = false;
+        for (size_t j = 0; j < g.count && !absorbed; j++)
+            absorbed = i != j && absorbs(g.items[j], g.items[i], dual);
+        if (!absorbed)
+            g.items[kept++] = g.items[i];
+    }
+    if (kept == 1)
+        return g.items[0];
+    return kept == 0 ? neutral : make(arena, (term){.kind = kind, .items = g.items, .count = kept});
+}
+
+const term *term_all(kim_arena *arena, const term *const *items, size_t count)
+{
+    return combine(arena, items, count, TERM_ALL);
+}
+
+const term *term_any(kim_arena *arena, const term *const *items, size_t count)
+{
+    return combine(arena, items, count, TERM_ANY);
+}
+
+const term *term_and(kim_arena *arena, const term *a, const term *b)
+{
+    const term *both[2] = {a, b};
+    return combine(arena, both, 2, TERM_ALL);
+}
+
+const term *term_or(kim_arena *arena, const term *a, const term *b)
+{
+    const term *both[2] = {a, b};
+    return combine(arena, both, 2, TERM_ANY);
+}
+
+/* ---- questions about a term ---- */
+
+bool term_has_unread(const term *t)
+{
+    bool has = t->kind == TERM_UNREAD;
+    for (size_t i = 0; i < t->count && !has; i++)
+        has = term_has_unread(t->items[i]);
+    return has;
+}
+
+static size_t collect(const term *t, bool unread_only, const term **atoms, size_t count, size_t max)
+{
+    if (t->kind == TERM_TRUE || t->kind == TERM_FALSE)
+        return count;
+    if (t->kind == TERM_ANY || t->kind == TERM_ALL || t->kind == TERM_NOT) {
+        for (size_t i = 0; i < t->count; i++)
+            count = collect(t->items[i], unread_only, atoms, count, max);
+        return count;
+    }
+    if (unread_only && t->kind != TERM_UNREAD)
+        return count;
+    for (size_t i = 0; i < count && i < max; i++)
+        if (term_equal(atoms[i], t))
+            return count;
+    if (count < max)
+        atoms[count] = t;
+    return count + 1;
+}
+
+kim_texts term_unread(const term *t, kim_arena *arena)
+{
+    enum { MOST = 64 }; /* more names help nobody */
+    const term *atoms[MOST];
+    size_t count = collect(t, true, atoms, 0, MOST);
+    if (count > MOST)
+        count = MOST;
+    kim_text *items = KIM_NEW_ARRAY(arena, kim_text, count ? count : 1);
+    for (size_t i = 0; items && i < count; i++)
+        items[i] = atoms[i]->text;
+    return (kim_texts){items, items ? count : 0};
+}
+
+static bool holds(const term *t, const term **atoms, size_t count, unsigned values)
+{
+    switch (t->kind) {
+    case TERM_TRUE:
+    case TERM_FALSE:
+        return t->kind == TERM_TRUE;
+    case TERM_NOT:
+        return !holds(t->items[0], atoms, count, values);
+    case TERM_ANY:
+    case TERM_ALL:
+        for (size_t i = 0; i < t->count; i++)
+            if (holds(t->items[i], atoms, count, values) == (t->kind == TERM_ANY))
+                return t->kind == TERM_ANY;
+        return t->kind == TERM_ALL;
+    default:
+        for (size_t i = 0; i < count; i++)
+            if (term_equal(atoms[i], t))
+                return values >> i & 1;
+        return false;
+    }
+}
+
+const term *term_settle(const term *t, kim_arena *arena)
+{
+    (void)arena;
+    if (t == NULL || t->kind == TERM_TRUE || t->kind == TERM_FALSE || (t->kind != TERM_ANY && t->kind != TERM_ALL))
+        return t;
+    const term *atoms[SETTLE_MAX_ATOMS];
+    size_t count = collect(t, false, atoms, 0, SETTLE_MAX_ATOMS);
+    if (count > SETTLE_MAX_ATOMS)
+        return t;
+    bool some = false, every = true;
+    for (unsigned values = 0; values < 1u << count && !(some && !every); values++) {
+        bool h = holds(t, atoms, count, values);
+        some |= h;
+        every &= h;
+    }
+    return every ? &term_true : some ? t : &term_false;
+}
+
+/* ---- writing ---- */
+
+static void write_term(const term *t, kim_json_writer *writer);
+
+static void write_condition(const term *t, const char *op, kim_json_writer *writer)
+{
+    kim_json_begin_object(writer);
+    kim_json_key(writer, "key");
+    kim_json_put_text(writer, t->key);
+    kim_json_key(writer, "op");
+    kim_json_put_text(writer, op ? kim_text_of(op) : t->op);
+    kim_json_key(writer, "values");
+    kim_json_put_texts(writer, t->values);
+    kim_json_end_object(writer);
+}
+
+static void write_not(const term *t, kim_json_writer *writer)
+{
+    const term *inner = t->items[0];
+    const char *negated = inner->kind == TERM_CONDITION ? negated_of(inner->op) : NULL;
+    if (negated) {
+        write_condition(inner, negated, writer);
+        return;
+    }
+    if (inner->kind == TERM_CONDITION && kim_text_is(inner->op, "Null") && inner->values.count == 1) {
+        term flipped = *inner;
+        kim_text value = kim_text_equal_nocase(inner->values.items[0], KIM_TEXT("true")) ? KIM_TEXT("false") : KIM_TEXT("true");
+        flipped.values = (kim_texts){&value, 1};
+        write_condition(&flipped, NULL, writer);
+        return;
+    }
+    kim_json_begin_object(writer);
+    kim_json_key(writer, "not");
+    write_term(inner, writer);
+    kim_json_end_object(writer);
+}
+
+static void write_term(const term *t, kim_json_writer *writer)
+{
+    static const char *const names[] = {
+        [TERM_RESOURCE] = "resource", [TERM_EXPRESSION] = "expression", [TERM_UNREAD] = "unread",
+        [TERM_ANY] = "any", [TERM_ALL] = "all", [TERM_NOT] = "not",
+    };
+    if (t->kind == TERM_CONDITION) {
+        write_condition(t, NULL, writer);
+    } else if (t->kind == TERM_NOT) {
+        write_not(t, writer);
+    } else {
+        kim_json_begin_object(writer);
+        kim_json_key(writer, t->kind == TERM_TRUE || t->kind == TERM_FALSE ? "all" : names[t->kind]);
+        if (t->kind == TERM_ANY || t->kind == TERM_ALL) {
+            kim_json_begin_array(writer);
+            for (size_t i = 0; i < t->count; i++)
+                write_term(t->items[i], writer);
+            kim_json_end_array(writer);
+        } else {
+            kim_json_put_text(writer, t->text);
+        }
+        kim_json_end_object(writer);
+    }
+}
+
+void term_write_list(const term *t, kim_json_writer *writer)
+{
+    kim_json_begin_array(writer);
+    if (t && t->kind == TERM_ALL)
+        for (size_t i = 0; i < t->count; i++)
+            write_term(t->items[i], writer);
+    else if (t && t->kind != TERM_TRUE)
+        write_term(t, writer);
+    kim_json_end_array(writer);
+}
