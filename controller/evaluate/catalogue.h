@@ -90,7 +90,7 @@ typedef struct catalogue_resource_type {
 
 /* One resource type of an action. */
 typedef struct catalogue_use {
-    const catalogue_resource_type *forms; /* [form_count] one for each form of the ARN */
+    uint32_t first_form; /* in catalogue_resource_types: one for each form of the ARN */
     uint32_t form_count;
     bool required;
     kim_text keys;  /* condition keys that the action has with this resource type alone */
