@@ -1,12 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * error.c - messages that never fail: what does not fit is cut.
+ *
+ * Messages quote hostile texts and end in logs, terminals and JSON, so they are made harmless here, in
+ * the one place that all pass through: one line of well-formed UTF-8 without control characters.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <kim/error.h>
+#include <kim/text.h>
+
+static void make_harmless(char *message)
+{
+    kim_text text = kim_text_of(message);
+    for (size_t at = 0; at < text.size; at++) {
+        at += kim_text_utf8_size((kim_text){text.bytes + at, text.size - at});
+        if (at < text.size)
+            message[at] = '?';
+    }
+    for (char *c = message; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    }
+}
 
 int kim_fail(kim_error *err, kim_code code, const char *format, ...)
 {
@@ -17,6 +35,7 @@ int kim_fail(kim_error *err, kim_code code, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
+    make_harmless(err->message);
     return -1;
 }
 
@@ -32,6 +51,7 @@ int kim_fail_in(kim_error *err, const char *format, ...)
     va_end(args);
     if (used >= 0 && (size_t)used < sizeof err->message)
         snprintf(err->message + used, sizeof err->message - (size_t)used, ": %s", was);
+    make_harmless(err->message);
     return -1;
 }
 

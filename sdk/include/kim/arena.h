@@ -25,6 +25,8 @@ char *kim_arena_bytes(kim_arena *arena, size_t bytes);
 
 bool kim_arena_is_full(const kim_arena *arena);
 size_t kim_arena_used(const kim_arena *arena);
+/* What the ceiling still allows; 0 once full. */
+size_t kim_arena_left(const kim_arena *arena);
 
 /* Forgets all allocations and keeps the memory for the next piece of work; no longer full. */
 void kim_arena_reset(kim_arena *arena);

@@ -9,6 +9,7 @@ enum {
     /* The ladder of sizes: record < frame = batch before compression < message. */
     KIM_RECORD_MAX_BYTES = 256 * 1024,      /* the longest native documents (S3, KMS, Backup: 20-64 KiB), with room */
     KIM_FRAME_MAX_BYTES = 1024 * 1024,      /* plugin host to agent, either way */
+    KIM_CURSOR_MAX_BYTES = 64 * 1024,       /* a provider's place in its source; stands in a frame beside records */
     KIM_BATCH_MAX_BYTES = 1024 * 1024,      /* before compression; more is sent as more batches */
     KIM_BATCH_TARGET_BYTES = 64 * 1024,     /* on the wire: the knee of CURVE's cost */
     KIM_MESSAGE_MAX_BYTES = 2 * 1024 * 1024,/* ZMQ_MAXMSGSIZE on both sides */

@@ -247,7 +247,8 @@ void kim_bytes_free(kim_bytes *bytes);
  * the record's type, its key and the field. Errors: KIM_ERR_INPUT, KIM_ERR_LIMIT */
 int kim_record_check(const kim_record *record, kim_error *err);
 
-/* Appends the record's bytes. The same record always gives the same bytes. Errors: KIM_ERR_NOMEM */
+/* Appends the bytes of a checked record. The same record always gives the same bytes; pairs are sorted,
+ * so that their order makes no difference. On failure `out` is as it was. Errors: KIM_ERR_NOMEM */
 int kim_record_encode(const kim_record *record, kim_bytes *out, kim_error *err);
 
 /* Reads and checks one record from the front of bytes; texts point into `bytes`, lists are in arena.
@@ -267,7 +268,8 @@ void kim_record_hash(const uint8_t *bytes, size_t size, uint8_t hash[KIM_RECORD_
 void kim_digest_add(uint8_t digest[KIM_RECORD_HASH_BYTES], const uint8_t hash[KIM_RECORD_HASH_BYTES]);
 void kim_digest_remove(uint8_t digest[KIM_RECORD_HASH_BYTES], const uint8_t hash[KIM_RECORD_HASH_BYTES]);
 
-/* Writes the record as a JSON object: {"type":"edge","scope":"...","kind":"member_of",...}. */
+/* Writes the record as a JSON object of what is not absent, enumerations by name:
+ * {"record":"edge","scope":"...","kind":"member_of",...}. (Some records have a field `type` of their own.) */
 void kim_record_write_json(const kim_record *record, kim_json_writer *writer);
 
 #endif

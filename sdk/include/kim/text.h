@@ -67,6 +67,14 @@ bool kim_text_starts_with(kim_text text, kim_text prefix);
 bool kim_text_ends_with(kim_text text, kim_text suffix);
 int kim_text_compare(kim_text a, kim_text b); /* by bytes; <0, 0, >0 */
 
+/* How many bytes from the front are well-formed UTF-8 (no overlong form, no surrogate, nothing past
+ * U+10FFFF): text.size where all is. Source: Unicode 15, table 3-7. */
+size_t kim_text_utf8_size(kim_text text);
+static inline bool kim_text_is_utf8(kim_text text)
+{
+    return kim_text_utf8_size(text) == text.size;
+}
+
 /* The value of a pair by its exact name; absent where there is none. */
 kim_text kim_pairs_get(kim_pairs pairs, const char *name);
 
