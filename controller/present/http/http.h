@@ -2,14 +2,15 @@
  *
  * http.h - the API on a Unix socket: what it needs of the controller, and its start and stop.
  *
- * The API reads the estate and the evaluator itself. What only the controller's main knows (the store,
- * the agents, when a new estate is published) it asks of a table of functions, http_backend, that
- * main.c fills. doc/api.md is the reference of the routes; routes.c has them in one table.
+ * The API reads the estate, the evaluator and the store's usage itself. What only the controller's main
+ * knows (the agents, when a new estate is published) it asks of a table of functions, http_backend,
+ * that main.c fills. doc/api.md is the reference of the routes; routes.c has them in one table.
  */
 #ifndef KIM_HTTP_SERVER_H
 #define KIM_HTTP_SERVER_H
 
 #include "controller/estate/estate.h"
+#include "controller/store/store.h"
 
 enum {
     HTTP_TOKEN_BYTES = 128,                /* an enrolment token as text, with its NUL */
@@ -23,7 +24,7 @@ typedef enum http_role { HTTP_VIEWER = 1, HTTP_REVIEWER, HTTP_APPROVER, HTTP_ADM
 typedef struct http_status {
     int64_t started_unix_ms;
     int64_t published_unix_ms; /* when the estate in force was published; 0: none was yet */
-    uint64_t usage_rows;       /* kept by the store */
+    uint64_t usage_rows;       /* kept by the store; 0: none, or not counted */
 } http_status;
 
 /* A provider instance of an agent: one stream of snapshots. */
@@ -50,7 +51,6 @@ typedef struct http_agent {
 
 /* Called for each; a nonzero result ends the walk and is returned. What is passed ends with the call. */
 typedef int http_agent_function(void *found_context, const http_agent *agent);
-typedef int http_usage_function(void *found_context, kim_text scope, const kim_usage *usage);
 
 /* What main.c provides. Every function may be called by several threads at once. All but `estate` and
  * `now_unix_ms` return 0, or -1 with err (its code becomes the HTTP status); one that is NULL makes its
@@ -71,11 +71,6 @@ typedef struct http_backend {
     int (*agent_approve)(void *context, kim_text name, kim_error *err);
     int (*agent_revoke)(void *context, kim_text name, kim_error *err);
 
-    /* Usage of the days from_day..to_day, both included, ordered by identity, action, resource, day.
-     * identity absent: everybody's. */
-    int (*usage)(void *context, kim_text identity, int64_t from_day, int64_t to_day,
-                 http_usage_function *found, void *found_context, kim_error *err);
-
     /* Private controllers only: checks and keeps encoded records (end to end, usage too); all or none
      * of a call. Then publish builds the estate from all that was imported. */
     int (*import)(void *context, const uint8_t *records, size_t size, uint64_t *count, kim_error *err);
@@ -86,6 +81,7 @@ typedef struct http_options {
     const char *socket_path;    /* made with 0600; a dead socket of that name is replaced */
     const char *catalogues_dir; /* for cases; NULL: none */
     http_role role;             /* of a caller on this socket; others than our own user and root are refused */
+    store *store;               /* usage is read from it; borrowed until http_stop; NULL: there is none */
     http_backend backend;       /* copied */
 } http_options;
 

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ask.c - the three questions: can, who-can, what-can.
+ */
+#include "controller/present/http/handlers.h"
+#include "controller/present/http/members.h"
+
+/* ---- the question ---- */
+
+/* KEY=VALUE parameters; the values of one key together, in the order given. */
+static int read_context(const request *rq, question *q, kim_error *err)
+{
+    kim_texts given = request_params(rq, "context");
+    context_entry *entries = KIM_NEW_ARRAY(rq->arena, context_entry, given.count + 1);
+    kim_text *values = KIM_NEW_ARRAY(rq->arena, kim_text, given.count + 1);
+    if (entries == NULL || values == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for the question's context");
+    for (size_t i = 0; i < given.count; i++) {
+        const char *equals = memchr(given.items[i].bytes, '=', given.items[i].size);
+        if (equals == NULL || equals == given.items[i].bytes)
+            return kim_fail(err, KIM_ERR_INPUT, "context '%.*s' has no '='; write KEY=VALUE, such as aws:SourceIp=192.0.2.1",
+                            (int)(given.items[i].size < 64 ? given.items[i].size : 64), given.items[i].bytes);
+        kim_text key = {given.items[i].bytes, (size_t)(equals - given.items[i].bytes)};
+        size_t k = 0;
+        while (k < q->context_count && !kim_text_equal_nocase(entries[k].key, key))
+            k++;
+        if (k == q->context_count)
+            entries[q->context_count++].key = key;
+    }
+    for (size_t k = 0; k < q->context_count; k++) {
+        entries[k].values.items = values;
+        for (size_t i = 0; i < given.count; i++) {
+            kim_text pair = given.items[i], key = entries[k].key;
+            if (pair.size > key.size && pair.bytes[key.size] == '=' &&
+                kim_text_equal_nocase((kim_text){pair.bytes, key.size}, key)) {
+                *values++ = (kim_text){pair.bytes + key.size + 1, pair.size - key.size - 1};
+                entries[k].values.count++;
+            }
+        }
+    }
+    q->context = entries;
+    return 0;
+}
+
+static int read_mode(const request *rq, question *q, kim_error *err)
+{
+    kim_text mode = request_param(rq, "mode");
+    q->discover = kim_text_is_absent(mode) || kim_text_is(mode, "discover");
+    if (!q->discover && !kim_text_is(mode, "strict"))
+        return kim_fail(err, KIM_ERR_INPUT, "parameter 'mode' is '%.*s'; it is discover or strict",
+                        (int)(mode.size < 32 ? mode.size : 32), mode.bytes);
+    q->known_absent = request_params(rq, "known_absent");
+    q->known_present = request_params(rq, "known_present");
+    if (!q->discover && (q->known_absent.count > 0 || q->known_present.count > 0))
+        return kim_fail(err, KIM_ERR_INPUT, "known_absent and known_present belong to the mode discover; in strict mode "
+                                            "a key that is not given is absent");
+    return 0;
+}
+
+static int read_question(const request *rq, question *q, kim_error *err)
+{
+    *q = (question){
+        .provider = request_param(rq, "provider"),
+        .identity = request_param(rq, "identity"),
+        .action = request_param(rq, "action"),
+        .resource = request_param(rq, "resource"),
+        .resource_account = request_param(rq, "resource_account"),
+        .derive = true,
+    };
+    return read_mode(rq, q, err) < 0 || read_context(rq, q, err) < 0 ? -1 : 0;
+}
+
+/* ---- asking: an estate and an evaluator for the time of one request ---- */
+
+typedef int asking(evaluator *ev, const question *q, reply *rp, kim_error *err);
+
+static int ask(request *rq, asking *how, reply *rp, kim_error *err)
+{
+    question q;
+    if (read_question(rq, &q, err) < 0)
+        return -1;
+    estate *es = request_estate(rq, err);
+    if (es == NULL)
+        return -1;
+    evaluator *ev = pools_take_evaluator(rq->pools, es, err);
+    int result = ev != NULL ? how(ev, &q, rp, err) : -1;
+    pools_give_evaluator(rq->pools, es, ev);
+    estate_release(es);
+    return result;
+}
+
+static int ask_can(evaluator *ev, const question *q, reply *rp, kim_error *err)
+{
+    answer a;
+    if (evaluate_can(ev, q, &a, err) < 0)
+        return -1;
+    kim_json_writer *to = reply_writer(rp);
+    kim_json_begin_object(to);
+    put_text(to, "identity", q->identity);
+    put_text(to, "action", q->action);
+    put_text(to, "resource", q->resource);
+    answer_write(&a, to);
+    kim_json_end_object(to);
+    return reply_document(rp, err);
+}
+
+typedef struct listing {
+    reply *rp;
+    kim_error *err;
+} listing;
+
+static int write_who(void *context, kim_text identity, const answer *a)
+{
+    listing *of = context;
+    kim_json_writer *to = reply_writer(of->rp);
+    kim_json_begin_object(to);
+    put_text(to, "identity", identity);
+    answer_write(a, to);
+    kim_json_end_object(to);
+    return reply_item(of->rp, of->err);
+}
+
+static int write_what(void *context, kim_text action, kim_text resource, const answer *a)
+{
+    listing *of = context;
+    kim_json_writer *to = reply_writer(of->rp);
+    kim_json_begin_object(to);
+    put_text(to, "action", action);
+    put_text(to, "resource", resource);
+    answer_write(a, to);
+    kim_json_end_object(to);
+    return reply_item(of->rp, of->err);
+}
+
+static int ask_who_can(evaluator *ev, const question *q, reply *rp, kim_error *err)
+{
+    kim_json_writer *to = reply_writer(rp);
+    kim_json_begin_object(to);
+    put_text(to, "resource", q->resource);
+    put_text(to, "action", q->action);
+    kim_json_end_object(to);
+    listing of = {.rp = rp, .err = err};
+    if (reply_open_list(rp, "answers", err) < 0 || evaluate_who_can(ev, q, write_who, &of, err) != 0)
+        return -1;
+    return reply_close_list(rp, err);
+}
+
+static int ask_what_can(evaluator *ev, const question *q, reply *rp, kim_error *err)
+{
+    kim_json_writer *to = reply_writer(rp);
+    kim_json_begin_object(to);
+    put_text(to, "identity", q->identity);
+    kim_json_end_object(to);
+    listing of = {.rp = rp, .err = err};
+    if (reply_open_list(rp, "answers", err) < 0 || evaluate_what_can(ev, q, write_what, &of, err) != 0)
+        return -1;
+    return reply_close_list(rp, err);
+}
+
+int answer_can(request *rq, reply *rp, kim_error *err)
+{
+    return ask(rq, ask_can, rp, err);
+}
+
+int answer_who_can(request *rq, reply *rp, kim_error *err)
+{
+    return ask(rq, ask_who_can, rp, err);
+}
+
+int answer_what_can(request *rq, reply *rp, kim_error *err)
+{
+    return ask(rq, ask_what_can, rp, err);
+}
