@@ -44,7 +44,8 @@ int frame_put(frame_stream *stream, uint16_t type, const frame_part *parts, size
               int descriptor, kim_error *err);
 size_t frame_pending_bytes(const frame_stream *stream); /* queued and not written */
 
-/* Writes what the socket takes now. 1: all is out; 0: some is left; -1: KIM_ERR_IO (gone). */
+/* Writes what the socket takes now. 1: all is out; 0: some is left; -1: KIM_ERR_IO: gone,
+ * and what was queued is dropped; frames that came before can still be read. */
 int frame_flush(frame_stream *stream, kim_error *err);
 
 /* The next whole frame. 1: here it is; 0: none yet (the socket has no more now); -1: over:

@@ -44,8 +44,8 @@ typedef struct host_result {
 /* Every handler may be NULL. Bytes and texts are good until the handler returns. */
 typedef struct host_handlers {
     void *context;
-    /* Encoded records, end to end, each checked by the host. -1 refuses them: the provider's emit
-     * then fails with err. */
+    /* Encoded records, end to end, each checked by the host. -1 refuses them: the provider is asked to
+     * stop, no more of this call's records come, and it ends with err. */
     int (*records)(void *context, uint64_t call, const uint8_t *records, size_t size, kim_error *err);
     /* Records and the cursor they came with: one commit. 0: durable now. 1: later, and
      * host_client_committed() says so; the provider waits. -1 with err: not taken. */

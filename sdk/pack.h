@@ -23,6 +23,8 @@ void pack_int(kim_bytes *out, int64_t value);
 void pack_text(kim_bytes *out, kim_text text); /* absent: nil */
 void pack_string(kim_bytes *out, const char *text); /* NULL: nil */
 void pack_binary(kim_bytes *out, const void *bytes, size_t size); /* NULL: nil */
+/* The head of a binary whose bytes are appended, or sent, behind it by the caller. */
+void pack_binary_head(kim_bytes *out, size_t size);
 void pack_array(kim_bytes *out, uint32_t count);
 
 typedef struct pack_reader {
