@@ -24,6 +24,7 @@ enum {
     HTTP_MAX_REDIRECTS = 3,                         /* to the same host; none to another */
     HTTP_WAIT_BASE_MS = 200,                        /* attempt n waits a random part of base * 2^n ... */
     HTTP_WAIT_MAX_MS = 20000,                       /* ... but no longer than this */
+    HTTP_WAIT_SLICE_MS = 50,
     HTTP_RETRY_AFTER_MAX_MS = 120000,               /* a server that asks for more is not believed */
 };
 
@@ -50,12 +51,12 @@ typedef struct http_world {
     int64_t (*now_unix_ms)(void *context);
     int64_t (*monotonic_ms)(void *context);
     uint32_t (*random)(void *context, uint32_t below); /* 0 <= result < below */
-    /* Waits up to this long; may return early, and does so soon after should_stop is true. */
+    /* Waits this long or less. The service waits in slices of HTTP_WAIT_SLICE_MS and asks should_stop
+     * between them. */
     void (*wait)(void *context, int64_t ms);
 } http_world;
 
-/* The system's clocks, chance and waiting (in slices of 50 ms that ask `should_stop`, which finds
- * `context` as set in the same struct: keep it where it is). dial, secret, log: NULL. */
+/* The system's clocks, chance and waiting; the rest NULL, to be set by the caller. */
 void http_world_system(http_world *world);
 
 typedef struct http_service http_service;
