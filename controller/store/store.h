@@ -17,6 +17,7 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include <kim/limits.h>
 #include <kim/record.h>
 
 typedef struct store store;
@@ -48,6 +49,8 @@ typedef struct store_mark {
     kim_text agent, stream;
     uint8_t spool[STORE_SPOOL_BYTES]; /* the spool that numbers the messages; another one begins at 0 */
     uint64_t sequence; /* the message's number; 0: not numbered (an import), always applied */
+    const uint8_t *cursor; /* where the source stands after it, kept beside the mark; NULL: as before */
+    size_t cursor_size;
 } store_mark;
 
 /* How far a stream has come. */
@@ -55,12 +58,27 @@ typedef struct store_position {
     uint64_t sequence;   /* the last message applied from that spool; 0: none */
     uint64_t generation; /* the snapshot that is published; 0: none yet */
     uint64_t staging;    /* the generation that is being staged; 0: none */
-    uint64_t count;      /* records published */
+    uint64_t count;      /* records published, with those refused */
     uint8_t digest[KIM_RECORD_HASH_BYTES]; /* of the records published (kim_digest_add) */
     int64_t published_unix_ms;
+    const uint8_t *cursor; /* the last one kept, whatever spool it came from; NULL: none */
+    size_t cursor_size;
 } store_position;
-/* A source that was never heard of gives zeros. mark->sequence is not read. */
-int store_position_of(store *st, const store_mark *mark, store_position *out, kim_error *err);
+/* A source that was never heard of gives zeros. Of mark, agent, stream and spool are read. The cursor
+ * lives in arena. */
+int store_position_of(store *st, const store_mark *mark, kim_arena *arena, store_position *out,
+                      kim_error *err);
+
+/* The streams that were ever heard of. */
+typedef struct store_source {
+    kim_text agent, stream;
+    uint64_t generation; /* the snapshot that is published; 0: none (usage) */
+    uint64_t count, refused; /* its records; how many of them nobody reads (store_change) */
+    int64_t published_unix_ms;
+} store_source;
+typedef int store_source_function(void *context, const store_source *source, kim_error *err);
+/* agent absent: of all agents. As with all walks here: a result other than 0 ends it and is returned. */
+int store_sources(store *st, kim_text agent, store_source_function *each, void *context, kim_error *err);
 
 /* One change of a snapshot: a record as it is from now on, or one that is gone. */
 typedef struct store_change {
@@ -69,6 +87,8 @@ typedef struct store_change {
     uint8_t key[KIM_RECORD_KEY_BYTES];
     const uint8_t *bytes;    /* encoded, checked by the caller; NULL: the record is gone */
     size_t size;
+    bool refused;            /* not for this agent to say: counted and hashed with the rest, so that both
+                                sides agree on what was said, but its bytes are not kept or read */
 } store_change;
 
 /* All three return 1 where the mark says that the message was applied before (nothing is done then),
@@ -93,7 +113,7 @@ int store_publish(store *st, const store_mark *mark, uint64_t generation, uint64
 int store_stage_drop(store *st, kim_text agent, kim_text stream, kim_error *err);
 
 /* Adds usage: counts of the same key add up, first is the least, last the greatest.
- * records  [count], all of type KIM_USAGE, checked by the caller
+ * records  [count], all of type KIM_USAGE, checked by the caller; none moves the mark alone
  * Returns 1 where it was applied before, else 0.
  * Cost: bench/usage_upsert; batches of thousands are best. */
 int store_add_usage(store *st, const store_mark *mark, const kim_record *records, size_t count,
@@ -171,7 +191,7 @@ int store_usage_summaries(store *st, const store_usage_filter *filter,
 int store_unused(store *st, const store_usage_filter *filter, store_record_function *each,
                  void *context, kim_error *err);
 
-/* The rows as kept, in the order of their days. */
+/* The rows as kept; grouped like the totals, and by day within them. */
 typedef int store_usage_function(void *context, kim_text scope, const kim_usage *usage, kim_error *err);
 int store_usage_rows(store *st, const store_usage_filter *filter, store_usage_function *each,
                      void *context, kim_error *err);
