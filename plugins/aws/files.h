@@ -15,7 +15,8 @@
  */
 int aws_collect_files(aws_plugin *self, aws_out *out, kim_error *err);
 
-/* One file's bytes, as the host hands them to normalise("file"). */
-int aws_normalise_file(aws_out *out, const char *name, kim_text bytes, kim_error *err);
+/* One file's bytes, as the host hands them to normalise("file"): what it is and whose is told by its
+ * name and its content, else `account` (absent: not known). */
+int aws_normalise_file(aws_out *out, const char *name, kim_text account, kim_text bytes, kim_error *err);
 
 #endif
