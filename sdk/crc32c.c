@@ -45,10 +45,8 @@ static uint32_t (*fastest)(uint32_t crc, const uint8_t *at, size_t size) = by_ta
 static void choose(void)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2")) {
+    if (__builtin_cpu_supports("sse4.2"))
         fastest = by_processor;
-        return;
-    }
 #endif
     for (uint32_t byte = 0; byte < 256; byte++) {
         uint32_t crc = byte;
@@ -62,9 +60,16 @@ static void choose(void)
     }
 }
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
 uint32_t kim_crc32c(uint32_t before, const void *bytes, size_t size)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, choose);
     return ~fastest(~before, bytes, size);
+}
+
+uint32_t kim_crc32c_portable(uint32_t before, const void *bytes, size_t size)
+{
+    pthread_once(&once, choose);
+    return ~by_tables(~before, bytes, size);
 }

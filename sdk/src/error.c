@@ -49,8 +49,9 @@ int kim_fail_in(kim_error *err, const char *format, ...)
     va_start(args, format);
     int used = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof err->message)
-        snprintf(err->message + used, sizeof err->message - (size_t)used, ": %s", was);
+    int left = (int)sizeof err->message - used;
+    if (used >= 0 && left > 3)
+        snprintf(err->message + used, (size_t)left, ": %.*s", left - 3, was);
     make_harmless(err->message);
     return -1;
 }

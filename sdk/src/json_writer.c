@@ -234,7 +234,7 @@ void kim_json_put_double(kim_json_writer *writer, double value)
     }
     char text[32];
     int size = 0;
-    for (int digits = 15; digits <= 17; digits++) {
+    for (int digits = 1; digits <= 17; digits++) {
         size = snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             break;

@@ -427,9 +427,10 @@ static void check_condition(checker *check, const kim_condition *condition, size
 static void check_field(checker *check, const kim_field *field)
 {
     const void *value = at(check->record, field);
+    bool absent = is_absent(check->record, field);
     bool empty = field->kind == KIM_FIELD_TEXT && ((const kim_text *)value)->size == 0;
-    if (field->is_required && (empty || is_absent(check->record, field)))
-        wrong(check, KIM_ERR_INPUT, "it is required, and %s", empty ? "empty" : "absent");
+    if (field->is_required && (absent || empty))
+        wrong(check, KIM_ERR_INPUT, "it is required, and %s", absent ? "absent" : "empty");
     switch (field->kind) {
     case KIM_FIELD_TEXT:
         check_text(check, *(const kim_text *)value, field->max_bytes, "the text");
@@ -465,8 +466,9 @@ static int check_fields(const kim_record *record, kim_error *err)
     checker check = {.record = record};
     size_t count;
     const kim_field *fields = kim_record_fields(record->type, &count);
-    if (kim_text_is_absent(record->scope) || record->scope.size == 0)
-        wrong(&check, KIM_ERR_INPUT, "it is required, and empty");
+    if (record->scope.size == 0)
+        wrong(&check, KIM_ERR_INPUT, "it is required, and %s",
+              kim_text_is_absent(record->scope) ? "absent" : "empty");
     check_text(&check, record->scope, KIM_ID_MAX_BYTES, "the text");
     if (check.code == KIM_OK && record->type == KIM_SCOPE &&
         !kim_text_equal(record->scope, record->as_scope.id))
@@ -605,7 +607,8 @@ static kim_text read_text(reader *in)
 }
 
 /* The count of an array or a map, each of whose items takes at least `least` bytes: a count that the
- * bytes left cannot hold is a lie, found out before anything is allocated for it. */
+ * bytes left cannot hold is a lie, found out before anything is allocated for it. With `least` 0 it
+ * is believed: for the record itself, where nothing is, and the field that lacks is a better place. */
 static size_t read_count(reader *in, unsigned fix, unsigned form_16, size_t least, const char *due)
 {
     const uint8_t *where = in->at;
@@ -617,7 +620,7 @@ static size_t read_count(reader *in, unsigned fix, unsigned form_16, size_t leas
         count = number(in, form == form_16 ? 2 : 4);
     else
         stop(in, KIM_ERR_INPUT, where, due);
-    if (in->fault == NULL && count > (size_t)(in->end - in->at) / least)
+    if (in->fault == NULL && least > 0 && count > (size_t)(in->end - in->at) / least)
         stop(in, KIM_ERR_INPUT, where, "it claims more items than there are bytes left");
     return in->fault ? 0 : count;
 }
@@ -760,7 +763,7 @@ int kim_record_decode(const uint8_t *bytes, size_t size, kim_arena *arena, kim_r
     reader in = {.start = bytes, .at = bytes, .end = bytes + size, .arena = arena};
     const char *type_name = "record", *field_name = "type";
     kim_record read = {0};
-    size_t given = read_count(&in, FIX_ARRAY, ARRAY_16, 1, "a record is an array, and begins with its type and scope");
+    size_t given = read_count(&in, FIX_ARRAY, ARRAY_16, 0, "a record is an array, and begins with its type and scope");
     if (in.fault == NULL && given < 2)
         stop(&in, KIM_ERR_INPUT, bytes, "a record is an array, and begins with its type and scope");
     const uint8_t *type_at = in.at;
