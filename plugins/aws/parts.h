@@ -17,6 +17,5 @@ kim_pairs aws_public_access_block(kim_arena *arena, const kim_json *block);
  * as a number, or what boto3's recordings have ({"year":2023,...}). Unix milliseconds; 0 for all else
  * ("N/A", "no_information", "not_supported"). */
 int64_t aws_time(const kim_json *value);
-int64_t aws_time_text(kim_text text);
 
 #endif
