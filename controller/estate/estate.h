@@ -20,6 +20,8 @@ estate_builder *estate_builder_new(const char *catalogues_dir, kim_error *err);
 /* Copies the record. A later record with the same key replaces an earlier one. Usage is ignored.
  * Errors: KIM_ERR_NOMEM, KIM_ERR_LIMIT */
 int estate_builder_add(estate_builder *builder, const kim_record *record, kim_error *err);
+/* What is not in the records does not exist, rather than not being known: a case says all there is. */
+void estate_builder_set_complete(estate_builder *builder);
 void estate_builder_free(estate_builder *builder); /* NULL is fine */
 
 /* Takes the builder, even on failure. NULL with err: KIM_ERR_NOMEM, KIM_ERR_LIMIT */
@@ -31,5 +33,14 @@ void estate_release(estate *es);    /* the last one ends it; NULL is fine */
 const kim_record *estate_records(const estate *es, kim_record_type type, size_t *count);
 /* The identity, resource or scope of that id; NULL where there is none. */
 const kim_record *estate_find(const estate *es, kim_record_type type, kim_text id);
+
+bool estate_is_complete(const estate *es);
+/* The actions a provider has; NULL where no catalogue of it is installed. */
+const catalogue *estate_catalogue(const estate *es, kim_text provider);
+
+/* One thing that a later stage derives from the estate and that lives as long as it: made by the first
+ * who asks (others wait), NULL where making it failed. */
+typedef void *estate_make_function(estate *es, kim_error *err);
+void *estate_derived(estate *es, estate_make_function *make, void (*end)(void *), kim_error *err);
 
 #endif
