@@ -305,7 +305,7 @@ int estate_builder_add(estate_builder *builder, const kim_record *record, kim_er
 {
     if (record->type == KIM_USAGE)
         return 0;
-    if (record->type <= 0 || record->type >= KIM_RECORD_TYPES)
+    if ((int)record->type <= 0 || (int)record->type >= KIM_RECORD_TYPES)
         return kim_fail(err, KIM_ERR_INPUT, "record type %d is none of kim's", (int)record->type);
     shelf *s = &builder->es->shelves[record->type];
     if ((builder->used * 2 >= builder->slot_count && !grow_slots(builder)) ||

@@ -204,7 +204,7 @@ static bool parse_date(kim_text text, double *out)
     double fraction = 0;
     size_t at = 4;
     if (!(text.size >= 4 && digits(text, 0, 4, &y) && (text.size == 4 || text.bytes[4] == '-'))) {
-        double seconds;
+        double seconds = 0;
         bool numeric = parse_number(text, &seconds);
         *out = seconds * 1000;
         return numeric;

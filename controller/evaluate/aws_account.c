@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aws_account.c - walks from an account to its root once, and remembers it.
+ */
+#include "controller/evaluate/aws_account.h"
+
+static const kim_coverage *coverage_of(const evaluator *ev, kim_text scope, kim_text part)
+{
+    size_t count;
+    const kim_record *items = estate_records(ev->es, KIM_COVERAGE, &count);
+    size_t low = 0, high = count; /* sorted by part first */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (kim_text_compare(items[middle].coverage.part, part) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < count && kim_text_equal(items[low].coverage.part, part); low++)
+        if (kim_text_equal(items[low].scope, scope) && kim_text_is_absent(items[low].coverage.resource))
+            return &items[low].coverage;
+    return NULL;
+}
+
+static kim_text scope_of(evaluator *ev, kim_text id)
+{
+    return kim_text_format(ev->kept, "aws:%.*s", KIM_PRINT(id));
+}
+
+bool account_part_is_read(evaluator *ev, const account *a, kim_text part)
+{
+    if (estate_is_complete(ev->es))
+        return true;
+    if (a->scope == NULL)
+        return false;
+    const kim_coverage *c = coverage_of(ev, a->scope->scope, part);
+    return c && (c->status == KIM_READ || c->status == KIM_STALE);
+}
+
+static bool has_identities(const evaluator *ev, kim_text scope)
+{
+    size_t count;
+    const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
+    for (size_t i = 0; i < count; i++)
+        if (kim_text_equal(items[i].scope, scope) && items[i].identity.kind != KIM_PUBLIC &&
+            !kim_text_ends_with(items[i].identity.id, KIM_TEXT(":root")))
+            return true;
+    return false;
+}
+
+/* Fills the chain from the account upwards, then turns it round. */
+static void climb(evaluator *ev, account *a)
+{
+    const level *at = rules_level(ev->r, a->scope->scope);
+    while (at && at->scope && a->depth < KIM_SCOPE_MAX_DEPTH) {
+        a->chain[a->depth++] = at;
+        const kim_scope *scope = &at->scope->as_scope;
+        if (kim_text_is(scope->kind, "organisation")) {
+            a->organization = (kim_text){scope->id.bytes + 4, scope->id.size - 4}; /* after "aws:" */
+            a->is_management = kim_text_equal(kim_pairs_get(scope->facts, "management_account"), a->id);
+        }
+        if (kim_text_is_absent(scope->parent))
+            break;
+        at = rules_level(ev->r, scope->parent);
+        a->organization_unread |= at == NULL || at->scope == NULL;
+    }
+    for (size_t i = 0; i < a->depth / 2; i++) {
+        const level *swap = a->chain[i];
+        a->chain[i] = a->chain[a->depth - 1 - i];
+        a->chain[a->depth - 1 - i] = swap;
+    }
+}
+
+static bool says_something(const policy_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i]->count || !kim_text_is_absent(list->items[i]->unread))
+            return true;
+    return false;
+}
+
+/* Where every level's documents are empty the organisation does not use that kind of policy: the
+ * last full-access policy cannot be taken from one level alone. A case means what it says. */
+static void find_guardrails(evaluator *ev, account *a)
+{
+    bool complete = estate_is_complete(ev->es);
+    for (size_t i = 0; i < a->depth; i++) {
+        a->has_scp |= complete ? a->chain[i]->scp.is_set : says_something(&a->chain[i]->scp);
+        a->has_rcp |= complete ? a->chain[i]->rcp.is_set : says_something(&a->chain[i]->rcp);
+    }
+    if (a->scope) {
+        const kim_coverage *c = coverage_of(ev, a->scope->scope, KIM_TEXT("organizations"));
+        a->organization_unread |= c && (c->status == KIM_UNREADABLE || c->status == KIM_PARTIAL);
+    }
+}
+
+static account *make_account(evaluator *ev, kim_text id)
+{
+    account *a = KIM_NEW(ev->kept, account);
+    if (a == NULL)
+        return NULL;
+    a->id = kim_text_copy(ev->kept, id);
+    kim_text scope = scope_of(ev, id);
+    a->scope = estate_find(ev->es, KIM_SCOPE, scope);
+    if (a->scope)
+        climb(ev, a);
+    find_guardrails(ev, a);
+    a->is_read = estate_is_complete(ev->es) ||
+                 (a->scope && (account_part_is_read(ev, a, KIM_TEXT("iam")) || has_identities(ev, scope)));
+    return a;
+}
+
+const account *account_of(evaluator *ev, kim_text id)
+{
+    uint32_t before = text_map_count(ev->account_ids);
+    uint32_t number = text_map_find(ev->account_ids, id);
+    if (number != UINT32_MAX)
+        return ev->accounts[number];
+    account *a = make_account(ev, id);
+    if (a == NULL || text_map_add(ev->account_ids, a->id) == UINT32_MAX)
+        return NULL;
+    if (before >= ev->account_capacity) {
+        size_t capacity = ev->account_capacity ? ev->account_capacity * 2 : 8;
+        account **accounts = (account **)kim_arena_array(ev->kept, capacity, sizeof *accounts);
+        if (accounts == NULL)
+            return NULL;
+        if (before)
+            memcpy(accounts, ev->accounts, before * sizeof *accounts);
+        ev->accounts = accounts;
+        ev->account_capacity = capacity;
+    }
+    return ev->accounts[before] = a;
+}

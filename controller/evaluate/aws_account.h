@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aws_account.h - an account's place in its organisation, and what of it was read.
+ */
+#ifndef KIM_AWS_ACCOUNT_H
+#define KIM_AWS_ACCOUNT_H
+
+#include "controller/evaluate/evaluator.h"
+
+struct account {
+    kim_text id;              /* 12 digits */
+    const kim_record *scope;  /* NULL: not in the estate */
+    const level *chain[KIM_SCOPE_MAX_DEPTH]; /* [depth] the root first, the account last */
+    size_t depth;
+    kim_text organization;    /* "o-..."; absent: none known */
+    bool is_management;       /* guardrails of the organisation do not bind it */
+    bool has_scp, has_rcp;    /* the organisation uses them */
+    bool is_read;             /* its identities and their policies are in the estate */
+    bool organization_unread; /* its place or its guardrails could not be read */
+};
+
+/* Kept by the evaluator. NULL only without memory. */
+const account *account_of(evaluator *ev, kim_text id);
+
+/* Was this part of the account read ("s3:bucket-policy")? true where a coverage record says so, or the
+ * estate is complete. */
+bool account_part_is_read(evaluator *ev, const account *a, kim_text part);
+
+#endif

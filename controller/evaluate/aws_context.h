@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aws_context.h - condition keys that follow from who asks and for what.
+ *
+ * Source: AWS IAM User Guide, "AWS global condition context keys". Keys of the principal and of the
+ * resource are known wherever the estate knows these; all others are the request's own.
+ */
+#ifndef KIM_AWS_CONTEXT_H
+#define KIM_AWS_CONTEXT_H
+
+#include "controller/evaluate/aws_account.h"
+#include "controller/evaluate/aws_caller.h"
+
+typedef struct aws_request {
+    evaluator *ev;
+    const question *q;
+    caller caller;
+    arn resource;
+    const account *caller_account;   /* NULL: none */
+    const account *resource_account; /* NULL: not known */
+    const target *target;            /* what hangs on the resource; NULL: nothing is known */
+} aws_request;
+
+/* Makes the evaluator's context answer for this request, which must outlive its use. */
+void aws_context_start(aws_request *request);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * evaluate.c - the questions: each is one decision, or a walk over decisions.
+ */
+#include "controller/evaluate/evaluate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "controller/evaluate/catalogue.h"
+#include "controller/evaluate/evaluator.h"
+
+const char *verdict_name(verdict v)
+{
+    static const char *const names[] = {
+        [DENIED] = "denied", [UNKNOWN] = "unknown", [CONDITIONAL] = "conditional", [ALLOWED] = "allowed"};
+    return names[v];
+}
+
+const char *reason_name(reason r)
+{
+    static const char *const names[] = {
+        [EXPLICIT_ALLOW] = "explicit_allow", [EXPLICIT_DENY] = "explicit_deny", [IMPLICIT_DENY] = "implicit_deny",
+        [CEILING] = "ceiling", [ELIGIBLE_ONLY] = "eligible_only", [BYPASS] = "bypass",
+        [CONDITION] = "condition", [UNREAD] = "unread"};
+    return names[r];
+}
+
+/* ---- the evaluator ---- */
+
+evaluator *evaluator_new(estate *es, kim_error *err)
+{
+    evaluator *ev = calloc(1, sizeof *ev);
+    if (ev == NULL) {
+        kim_fail(err, KIM_ERR_NOMEM, "no memory for an evaluator");
+        return NULL;
+    }
+    ev->es = estate_hold(es);
+    ev->r = rules_of(es, err);
+    if (ev->r == NULL)
+        goto fail;
+    size_t keys = key_table_count(rules_keys(ev->r));
+    ev->cat = estate_catalogue(es, KIM_TEXT("aws"));
+    ev->index = action_index_new(ev->r);
+    ev->kept = kim_arena_new(SIZE_MAX);
+    ev->scratch = kim_arena_new(SIZE_MAX);
+    ev->context.slots = calloc(keys + 1, sizeof *ev->context.slots);
+    ev->context.stamps = calloc(keys + 1, sizeof *ev->context.stamps);
+    ev->account_ids = ev->kept ? text_map_new(ev->kept) : NULL;
+    if (ev->index && ev->scratch && ev->context.slots && ev->context.stamps && ev->account_ids)
+        return ev;
+    kim_fail(err, KIM_ERR_NOMEM, "no memory for an evaluator");
+fail:
+    evaluator_free(ev);
+    return NULL;
+}
+
+void evaluator_free(evaluator *ev)
+{
+    if (ev == NULL)
+        return;
+    action_index_free(ev->index);
+    kim_arena_free(ev->kept);
+    kim_arena_free(ev->scratch);
+    free(ev->context.slots);
+    free(ev->context.stamps);
+    estate_release(ev->es);
+    free(ev);
+}
+
+void answer_from_term(evaluator *ev, const term *t, answer *out)
+{
+    t = term_settle(t, ev->scratch);
+    *out = (answer){.verdict = CONDITIONAL, .reason = CONDITION, .condition = t};
+    if (t->kind == TERM_TRUE)
+        *out = (answer){.verdict = ALLOWED, .reason = EXPLICIT_ALLOW};
+    else if (t->kind == TERM_FALSE)
+        *out = (answer){.verdict = DENIED, .reason = IMPLICIT_DENY};
+    else if (term_has_unread(t))
+        *out = (answer){.verdict = UNKNOWN, .reason = UNREAD, .condition = t, .unread = term_unread(t, ev->scratch)};
+}
+
+/* The provider asked: the question's, or the one profile of the estate. */
+static const kim_profile *find_profile(const evaluator *ev, const question *q)
+{
+    size_t count;
+    const kim_record *items = estate_records(ev->es, KIM_PROFILE, &count);
+    for (size_t i = 0; i < count; i++)
+        if (kim_text_is_absent(q->provider) || kim_text_equal(items[i].profile.id, q->provider))
+            return &items[i].profile;
+    return NULL;
+}
+
+static int decide(evaluator *ev, const question *q, answer *out, kim_error *err)
+{
+    const kim_profile *profile = find_profile(ev, q);
+    kim_text provider = q->provider.size ? q->provider : profile ? profile->id : KIM_TEXT("aws");
+    if (kim_text_is(provider, "aws"))
+        return aws_decide(ev, q, out, err);
+    if (profile)
+        return neutral_decide(ev, profile, q, out, err);
+    return kim_fail(err, KIM_ERR_UNSUPPORTED, "nothing is known of provider '%.*s' here", KIM_PRINT(provider));
+}
+
+int evaluate_can(evaluator *ev, const question *q, answer *out, kim_error *err)
+{
+    kim_arena_reset(ev->scratch);
+    return decide(ev, q, out, err);
+}
+
+/* ---- who can ---- */
+
+static int ask_for(evaluator *ev, const question *q, kim_text identity, who_can_function *found, void *user, kim_error *err)
+{
+    question one = *q;
+    answer a;
+    one.identity = identity;
+    kim_arena_reset(ev->scratch);
+    if (decide(ev, &one, &a, err) < 0)
+        return -1;
+    return a.verdict == DENIED ? 0 : found(user, identity, &a);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return kim_text_compare(*(const kim_text *)a, *(const kim_text *)b);
+}
+
+/* What a resource's policies name that is no identity of the estate: other accounts, services, anyone. */
+static size_t outsiders(evaluator *ev, const question *q, kim_text *out, size_t most)
+{
+    size_t count = 0;
+    kim_text whole = q->resource;
+    const target *t = rules_target(ev->r, whole);
+    if (t == NULL && kim_text_starts_with(whole, KIM_TEXT("arn:"))) {
+        const char *slash = memchr(whole.bytes, '/', whole.size);
+        t = slash ? rules_target(ev->r, (kim_text){whole.bytes, (size_t)(slash - whole.bytes)}) : NULL;
+    }
+    for (size_t i = 0; t && i < t->policies.count; i++)
+        for (size_t k = 0; k < t->policies.items[i]->count; k++) {
+            const rule *one = &t->policies.items[i]->rules[k];
+            if (one->effect != KIM_ALLOW)
+                continue;
+            if (one->subjects_turned && count < most)
+                out[count++] = KIM_TEXT("*");
+            for (size_t n = 0; n < one->subject_count && !one->subjects_turned && count < most; n++) {
+                const subject *s = &one->subjects[n];
+                if (s->kind == SUBJECT_EVERYONE || s->kind == SUBJECT_SERVICE || s->kind == SUBJECT_ACCOUNT ||
+                    s->kind == SUBJECT_ROLE || s->kind == SUBJECT_SESSION || s->kind == SUBJECT_NAMED)
+                    out[count++] = s->kind == SUBJECT_EVERYONE ? KIM_TEXT("*") : s->raw;
+            }
+        }
+    return count;
+}
+
+/* An account's own users and roles answer for it where it was collected. */
+static bool is_covered(evaluator *ev, kim_text identity)
+{
+    if (rules_holder(ev->r, identity) && rules_holder(ev->r, identity)->identity)
+        return true;
+    subject s = subject_read(identity);
+    if (kim_text_is(identity, "*"))
+        return false;
+    arn a = arn_split(identity);
+    kim_text number = a.count == ARN_PARTS ? a.parts[4] : identity;
+    char scope[64];
+    int size = snprintf(scope, sizeof scope, "aws:%.*s", KIM_PRINT(number));
+    size_t count;
+    const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
+    for (size_t i = 0; i < count && size > 0 && s.kind != SUBJECT_SERVICE; i++)
+        if (kim_text_equal(items[i].scope, (kim_text){scope, (size_t)size}))
+            return true;
+    return false;
+}
+
+int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *user, kim_error *err)
+{
+    enum { OUTSIDERS_MAX = 4096 };
+    size_t count, extra = 0;
+    const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
+    int result = 0;
+    kim_text *others = malloc(OUTSIDERS_MAX * sizeof *others);
+    if (others == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
+    size_t named = outsiders(ev, q, others, OUTSIDERS_MAX);
+    if (named)
+        qsort(others, named, sizeof *others, compare_texts);
+    for (size_t i = 0; i < named; i++)
+        if ((extra == 0 || !kim_text_equal(others[extra - 1], others[i])) && !is_covered(ev, others[i]))
+            others[extra++] = others[i];
+    size_t at = 0; /* identities and outsiders are both sorted: merge them */
+    for (size_t i = 0; i < count && result == 0; i++) {
+        const kim_identity *one = &items[i].identity;
+        while (at < extra && result == 0 && kim_text_compare(others[at], one->id) < 0)
+            result = ask_for(ev, q, others[at++], found, user, err);
+        if (result == 0 && one->kind != KIM_GROUP)
+            result = ask_for(ev, q, one->id, found, user, err);
+    }
+    while (at < extra && result == 0)
+        result = ask_for(ev, q, others[at++], found, user, err);
+    free(others);
+    return result;
+}
+
+/* ---- what can ---- */
+
+typedef struct what_walk {
+    evaluator *ev;
+    const question *q;
+    const rule **rules; /* [count] those that may allow the identity something */
+    size_t count, capacity;
+    uint64_t *actions;  /* bitset over the catalogue */
+    bool failed;
+} what_walk;
+
+static void add_rule(what_walk *w, const rule *one)
+{
+    if (w->count == w->capacity) {
+        size_t capacity = w->capacity ? w->capacity * 2 : 64;
+        const rule **grown = realloc(w->rules, capacity * sizeof *grown);
+        if (grown == NULL) {
+            w->failed = true;
+            return;
+        }
+        w->rules = grown;
+        w->capacity = capacity;
+    }
+    w->rules[w->count++] = one;
+}
+
+/* Sets the actions that a rule covers. */
+static void add_actions(what_walk *w, const rule *one)
+{
+    const catalogue *cat = w->ev->cat;
+    size_t words = catalogue_words(cat), count = catalogue_count(cat);
+    uint64_t *covered = calloc(words, sizeof *covered);
+    if (covered == NULL) {
+        w->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < one->action_count; i++)
+        catalogue_match(cat, rules_action_pattern(w->ev->r, one->actions[i]), covered);
+    for (size_t i = 0; i < words; i++) {
+        uint64_t valid = i == count / 64 ? (UINT64_C(1) << (count % 64)) - 1 : i < count / 64 ? ~UINT64_C(0) : 0;
+        w->actions[i] |= (one->any_action ? ~UINT64_C(0) : one->actions_turned ? ~covered[i] : covered[i]) & valid;
+    }
+    free(covered);
+}
+
+static void gather_rules(what_walk *w)
+{
+    const holder *h = rules_holder(w->ev->r, w->q->identity);
+    subject asked = subject_read(w->q->identity);
+    if (h == NULL && asked.kind == SUBJECT_SESSION)
+        h = rules_role(w->ev->r, asked.account, asked.name);
+    for (size_t i = 0; h && i < h->grants.count; i++)
+        for (size_t k = 0; k < h->grants.items[i]->count; k++)
+            if (h->grants.items[i]->rules[k].effect == KIM_ALLOW)
+                add_rule(w, &h->grants.items[i]->rules[k]);
+    size_t targets;
+    const target *all = rules_targets(w->ev->r, &targets);
+    for (size_t t = 0; t < targets; t++)
+        for (size_t i = 0; i < all[t].policies.count; i++)
+            for (size_t k = 0; k < all[t].policies.items[i]->count; k++)
+                if (all[t].policies.items[i]->rules[k].effect == KIM_ALLOW)
+                    add_rule(w, &all[t].policies.items[i]->rules[k]);
+}
+
+static bool covers(const what_walk *w, const rule *one, kim_text action)
+{
+    if (one->any_action)
+        return true;
+    for (size_t i = 0; i < one->action_count; i++)
+        if (glob_match(rules_action_pattern(w->ev->r, one->actions[i]), action))
+            return !one->actions_turned;
+    return one->actions_turned;
+}
+
+static kim_text target_of(const what_walk *w, const rule *one)
+{
+    size_t targets;
+    const target *all = rules_targets(w->ev->r, &targets);
+    for (size_t t = 0; t < targets; t++)
+        for (size_t i = 0; i < all[t].policies.count; i++)
+            if (all[t].policies.items[i] == one->policy)
+                return all[t].id;
+    return KIM_TEXT("*");
+}
+
+/* The resources to ask about for one action: the patterns of the rules that grant it. */
+static size_t patterns_of(const what_walk *w, kim_text action, bool takes_no_resource, kim_text *out, size_t most)
+{
+    size_t count = 0;
+    if (w->q->resource.size || takes_no_resource) {
+        out[0] = w->q->resource.size ? w->q->resource : KIM_TEXT("*");
+        return 1;
+    }
+    for (size_t i = 0; i < w->count && count < most; i++) {
+        const rule *one = w->rules[i];
+        if (!covers(w, one, action))
+            continue;
+        if (one->any_resource || one->resources_turned)
+            out[count++] = one->any_resource ? target_of(w, one) : KIM_TEXT("*");
+        for (size_t k = 0; k < one->resource_count && !one->resources_turned && count < most; k++)
+            out[count++] = one->resources[k].raw;
+    }
+    qsort(out, count, sizeof *out, compare_texts);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || !kim_text_equal(out[kept - 1], out[i]))
+            out[kept++] = out[i];
+    return kept;
+}
+
+static int ask_about(what_walk *w, int32_t action, what_can_function *found, void *user, kim_error *err)
+{
+    enum { PATTERNS_MAX = 1024 };
+    static _Thread_local kim_text patterns[PATTERNS_MAX];
+    const catalogue *cat = w->ev->cat;
+    kim_text name = catalogue_name(cat, action);
+    size_t count = patterns_of(w, catalogue_lower(cat, action), catalogue_takes_no_resource(cat, action), patterns, PATTERNS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        question one = *w->q;
+        answer a;
+        one.action = name;
+        one.resource = patterns[i];
+        kim_arena_reset(w->ev->scratch);
+        if (decide(w->ev, &one, &a, err) < 0)
+            return -1;
+        int result = a.verdict == DENIED ? 0 : found(user, name, patterns[i], &a);
+        if (result)
+            return result;
+    }
+    return 0;
+}
+
+int evaluate_what_can(evaluator *ev, const question *q, what_can_function *found, void *user, kim_error *err)
+{
+    if (ev->cat == NULL)
+        return kim_fail(err, KIM_ERR_NOT_FOUND, "the catalogue of AWS's actions is not installed; run `make install`, or set KIM_DATA_DIR");
+    what_walk w = {.ev = ev, .q = q, .actions = calloc(catalogue_words(ev->cat) + 1, sizeof *w.actions)};
+    int result = w.actions ? 0 : -1;
+    if (w.actions) {
+        gather_rules(&w);
+        for (size_t i = 0; i < w.count; i++)
+            add_actions(&w, w.rules[i]);
+    }
+    for (size_t a = 0; result == 0 && !w.failed && a < catalogue_count(ev->cat); a++)
+        if (w.actions[a / 64] >> (a % 64) & 1)
+            result = ask_about(&w, (int32_t)a, found, user, err);
+    if (w.failed || w.actions == NULL)
+        result = kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
+    free(w.rules);
+    free(w.actions);
+    return result;
+}
+
+/* ---- writing ---- */
+
+void answer_write(const answer *a, kim_json_writer *writer)
+{
+    kim_json_key(writer, "decision");
+    kim_json_put_string(writer, verdict_name(a->verdict));
+    kim_json_key(writer, "reason");
+    kim_json_put_string(writer, reason_name(a->reason));
+    kim_json_key(writer, "because");
+    kim_json_begin_array(writer);
+    for (size_t i = 0; i < a->because_count; i++) {
+        kim_json_begin_object(writer);
+        kim_json_key(writer, "layer");
+        kim_json_put_text(writer, a->because[i].layer);
+        if (!kim_text_is_absent(a->because[i].policy)) {
+            kim_json_key(writer, "policy");
+            kim_json_put_text(writer, a->because[i].policy);
+        }
+        if (!kim_text_is_absent(a->because[i].statement)) {
+            kim_json_key(writer, "statement");
+            kim_json_put_text(writer, a->because[i].statement);
+        }
+        kim_json_end_object(writer);
+    }
+    kim_json_end_array(writer);
+    if (a->condition) {
+        kim_json_key(writer, "if");
+        term_write_list(a->condition, writer);
+    }
+    if (a->verdict == UNKNOWN) {
+        kim_json_key(writer, "unread");
+        kim_json_put_texts(writer, a->unread);
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * evaluator.h - what one asker needs: the shared rules, and memory of its own for one question.
+ * Private to this folder; others see evaluate.h.
+ */
+#ifndef KIM_EVALUATOR_H
+#define KIM_EVALUATOR_H
+
+#include "controller/evaluate/action_index.h"
+#include "controller/evaluate/evaluate.h"
+#include "controller/evaluate/terms.h"
+
+#include <kim/limits.h>
+
+typedef struct account account; /* aws_account.h */
+
+enum { BECAUSE_MAX = 64 }; /* statements named in one answer; the first ones stay */
+
+/* A statement that had a say, kept until it is known which say counted. */
+typedef struct say {
+    const char *layer;
+    const policy_rules *policy; /* NULL: a level, by its target */
+    const rule *rule;           /* NULL: the policies of the layer, or the level, are silent */
+    kim_text target;
+    bool denies, surely;
+} say;
+
+struct evaluator {
+    estate *es;
+    const rules *r;
+    const catalogue *cat; /* AWS's; NULL: not installed */
+    action_index *index;
+    kim_arena *kept;      /* accounts: as long as the evaluator */
+    kim_arena *scratch;   /* this question's */
+    context context;
+    text_map *account_ids;
+    account **accounts;
+    size_t account_capacity;
+    say says[BECAUSE_MAX];
+    size_t say_count;
+    because reasons[BECAUSE_MAX];
+};
+
+/* AWS's decision; the arena is the evaluator's scratch, which the caller reset. */
+int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err);
+/* A profile's decision: deny-overrides, allow-union ... */
+int neutral_decide(evaluator *ev, const kim_profile *profile, const question *q, answer *out, kim_error *err);
+
+/* The answer to "may this be, given this term?": one of the four. */
+void answer_from_term(evaluator *ev, const term *t, answer *out);
+
+#endif
