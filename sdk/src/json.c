@@ -188,12 +188,11 @@ static int close_level(parser *p)
 {
     const level *closed = &p->levels[--p->depth];
     size_t count = p->value_count - closed->values_below;
-    const kim_json *waiting = p->values + closed->values_below;
     kim_json *items = KIM_NEW_ARRAY(p->arena, kim_json, count);
     if (items == NULL)
         return no_memory(p);
     if (count > 0)
-        memcpy(items, waiting, count * sizeof *items);
+        memcpy(items, p->values + closed->values_below, count * sizeof *items);
     kim_json value = {.type = KIM_JSON_ARRAY, .line = closed->line, .count = count, .items = items};
     if (closed->is_object) {
         kim_json_member *members = KIM_NEW_ARRAY(p->arena, kim_json_member, count);
