@@ -331,7 +331,8 @@ void store_close(store *st)
 /* Numbers given to texts in what is undone now are no longer true. */
 static void forget_texts(store *st)
 {
-    memset(st->slots, 0, st->slot_count * sizeof *st->slots);
+    if (st->slots)
+        memset(st->slots, 0, st->slot_count * sizeof *st->slots);
     st->slots_used = 0;
 }
 

@@ -11,7 +11,7 @@ const char *store_agent_state_name(store_agent_state state)
     static const char *const names[] = {
         [STORE_AGENT_INVITED] = "invited",
         [STORE_AGENT_PENDING] = "pending",
-        [STORE_AGENT_APPROVED] = "approved",
+        [STORE_AGENT_ACTIVE] = "active",
         [STORE_AGENT_REVOKED] = "revoked",
     };
     return state >= STORE_AGENT_INVITED && state <= STORE_AGENT_REVOKED ? names[state] : "unknown";
@@ -185,10 +185,10 @@ static int set_state(store *st, kim_text name, store_agent_state state, kim_erro
     int held = state_of(st, name, &has_key, err);
     if (held <= 0)
         return held < 0 ? -1 : no_such_agent(name, err);
-    if (state == STORE_AGENT_APPROVED && !has_key)
+    if (state == STORE_AGENT_ACTIVE && !has_key)
         return kim_fail(err, KIM_ERR_CONFLICT,
                         "agent %.*s has not enrolled yet: its token waits to be used", KIM_PRINT(name));
-    if (state == STORE_AGENT_APPROVED && held == STORE_AGENT_REVOKED)
+    if (state == STORE_AGENT_ACTIVE && held == STORE_AGENT_REVOKED)
         return kim_fail(err, KIM_ERR_CONFLICT,
                         "agent %.*s was revoked: add it again, so that it comes with a new key",
                         KIM_PRINT(name));

@@ -249,7 +249,7 @@ static int staging_of(store *st, const store_mark *mark, uint64_t generation, in
         return moved;
     if (read_staging(st, *source, out, err) < 0)
         return -1;
-    if (out->generation != generation)
+    if (generation == 0 || out->generation != generation)
         return kim_fail(err, KIM_ERR_CONFLICT,
                         "%.*s of agent %.*s: generation %llu is not being staged (%llu is); begin it first",
                         KIM_PRINT(mark->stream), KIM_PRINT(mark->agent), (unsigned long long)generation,

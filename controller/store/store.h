@@ -208,7 +208,7 @@ enum { STORE_KEY_BYTES = 32, STORE_TOKEN_HASH_BYTES = 32 };
 typedef enum store_agent_state {
     STORE_AGENT_INVITED = 1, /* a token was made; nobody came with it yet */
     STORE_AGENT_PENDING,     /* enrolled; waits for an administrator */
-    STORE_AGENT_APPROVED,
+    STORE_AGENT_ACTIVE,
     STORE_AGENT_REVOKED,
 } store_agent_state;
 const char *store_agent_state_name(store_agent_state state); /* "invited" ... */

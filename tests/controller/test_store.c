@@ -726,7 +726,7 @@ static int spend(fixture *f, uint8_t token, uint8_t key, int64_t now, kim_error 
 {
     const uint8_t hash[STORE_TOKEN_HASH_BYTES] = {token}, k[STORE_KEY_BYTES] = {key};
     char name[KIM_NAME_MAX_BYTES + 1];
-    return store_token_spend(f->st, hash, k, STORE_AGENT_APPROVED, now, name, err);
+    return store_token_spend(f->st, hash, k, STORE_AGENT_ACTIVE, now, name, err);
 }
 
 static void a_token_is_good_once_for_the_agent_it_was_made_for(void **state)
@@ -738,11 +738,11 @@ static void a_token_is_good_once_for_the_agent_it_was_made_for(void **state)
     assert_int_equal(spend(f, 9, 4, 1000, &err), -1);
     assert_int_equal(err.code, KIM_ERR_DENIED);
     assert_int_equal(spend(f, 1, 4, 1000, &err), 0);
-    assert_agents(f, "web approved 4 aws:1 aws:2;");
+    assert_agents(f, "web active 4 aws:1 aws:2;");
     assert_int_equal(spend(f, 1, 4, 9000, &err), 0); /* the same key: its answer was lost */
     assert_int_equal(spend(f, 1, 5, 1000, &err), -1);
     assert_int_equal(err.code, KIM_ERR_DENIED);
-    assert_agents(f, "web approved 4 aws:1 aws:2;");
+    assert_agents(f, "web active 4 aws:1 aws:2;");
 }
 
 static void a_token_out_of_date_or_of_a_revoked_agent_is_refused(void **state)
@@ -781,7 +781,7 @@ static void two_agents_never_share_a_key(void **state)
     assert_int_equal(spend(f, 1, 4, 1000, &err), 0);
     assert_int_equal(spend(f, 2, 4, 1000, &err), -1);
     assert_int_equal(err.code, KIM_ERR_CONFLICT);
-    assert_agents(f, "one approved 4 aws:1 aws:2;two invited 0 aws:1 aws:2;");
+    assert_agents(f, "one active 4 aws:1 aws:2;two invited 0 aws:1 aws:2;");
 }
 
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
