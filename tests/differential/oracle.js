@@ -4,8 +4,9 @@
 //
 //     node oracle.js FOLDER < cases.jsonl        FOLDER/node_modules holds what package.json pins
 //
-// A case is as `kim evaluate` takes it. An answer is {"id","decision","explicit","blocked_by","residual"}, or
-// {"id","refused"} where the case is one that iam-simulate does not take: why, in its words. iam-simulate is a
+// A case is as `kim evaluate` takes it. An answer is {"id","decision","explicit","blocked_by","residual"} and, for the
+// statistics, "denied" (layers) and "operators" ("StringEquals true": how often); or {"id","refused"} where the case is one
+// that iam-simulate does not take: why, in its words. iam-simulate is a
 // separate program to us: it is asked, never read.
 
 import { createRequire } from 'node:module'
@@ -20,11 +21,12 @@ const ALLOWS_NOTHING = {
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: 'iam:GetUser', Resource: 'arn:aws:iam::000000000000:user/nobody' }],
 }
+const NO_ENDPOINT = { ...ALLOWS_NOTHING, Statement: [{ ...ALLOWS_NOTHING.Statement[0], Principal: '*' }] }
 
 const named = (documents, layer) => documents.map((document, index) =>
   document.policy ? document : { name: `${layer}[${index}]`, policy: document })
-const orNothing = (documents, layer) => documents === undefined ? undefined
-  : documents.length ? named(documents, layer) : [{ name: 'nothing', policy: ALLOWS_NOTHING }]
+const orNothing = (documents, layer, nothing) => documents === undefined ? undefined
+  : documents.length ? named(documents, layer) : [{ name: 'nothing', policy: nothing }]
 const levels = (list = []) => list.map(({ target, policies }) => ({ orgIdentifier: target, policies: named(policies, 'policy') }))
 const statements = (document) => Array.isArray(document.Statement) ? document.Statement : [document.Statement]
 
@@ -70,10 +72,29 @@ function simulation({ request, policies = {}, s3_public_access_block: block, kno
     resourceControlPolicies: levels(policies.rcp)
       .map((level) => ({ ...level, policies: level.policies.filter((p) => !isFullAccess(p)) })),
     resourcePolicy: policies.resource,
-    permissionBoundaryPolicies: orNothing(policies.boundary, 'boundary'),
-    vpcEndpointPolicies: orNothing(policies.endpoint, 'endpoint'),
+    permissionBoundaryPolicies: orNothing(policies.boundary, 'boundary', ALLOWS_NOTHING),
+    vpcEndpointPolicies: orNothing(policies.endpoint, 'endpoint', NO_ENDPOINT),
     additionalSettings: { s3: { bucketAbacEnabled: true, blockPublicAccess: block?.RestrictPublicBuckets === true } },
   }
+}
+
+const LAYERS = {
+  identity: 'identityAnalysis', resource: 'resourceAnalysis', boundary: 'permissionBoundaryAnalysis',
+  session: 'sessionAnalysis', scp: 'scpAnalysis', rcp: 'rcpAnalysis', endpoint: 'endpointAnalysis',
+}
+// A chain's statements stand in its levels.
+const parts = (part) => part === undefined ? [] : part.ouAnalysis ?? [part]
+
+function statistics(analysis) {
+  const denied = [], operators = {}
+  for (const [layer, name] of Object.entries(LAYERS))
+    for (const part of parts(analysis[name])) {
+      if (part.denyStatements.length && !denied.includes(layer)) denied.push(layer)
+      for (const { explain } of [...part.denyStatements, ...part.allowStatements, ...part.unmatchedStatements])
+        for (const { operator, matches } of [explain?.conditions ?? []].flat())
+          operators[`${operator} ${matches}`] = (operators[`${operator} ${matches}`] ?? 0) + 1
+    }
+  return { denied, operators }
 }
 
 async function answer(question) {
@@ -94,6 +115,7 @@ async function answer(question) {
     explicit: result.overallResult === 'ExplicitlyDenied',
     blocked_by: analysis.blockedBy ?? [],
     residual,
+    ...statistics(analysis),
   }
 }
 

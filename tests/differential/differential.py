@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kim evaluate` and iam-simulate on the same random cases.
+
+    python3 differential.py --kim PREFIX/bin/kim --oracle FOLDER [--seed N] [--count N] [--keep FILE]
+
+FOLDER/node_modules holds what package.json pins. Both programs run beside each other on one stream of cases. A
+disagreement that explained.py does not explain is made as small as possible, printed, and fails the run; so does a
+run that does not show enough (its statistics are printed, with what they must be).
+"""
+
+import argparse
+import collections
+import copy
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import explained
+import generate
+
+HERE = Path(__file__).resolve().parent
+MINIMISED = 6  # disagreements of different kinds that are made small
+ENOUGH = {"verdict": 0.10, "layer": 0.01, "operator": 50}  # shares of the cases; times true and false
+NEGATED = {
+    "StringNotEquals": "StringEquals", "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase", "StringNotLike": "StringLike",
+    "NumericNotEquals": "NumericEquals", "DateNotEquals": "DateEquals", "NotIpAddress": "IpAddress", "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+}
+OTHER_SET = {"ForAllValues": "ForAnyValue", "ForAnyValue": "ForAllValues"}
+
+
+# ---- asking ----
+
+class Asked:
+    """One of the two programs, its answers kept in a file until they are read."""
+
+    def __init__(self, argv):
+        self.out = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=self.out, text=True)
+
+    def send(self, lines):
+        try:
+            for line in lines:
+                self.process.stdin.write(line)
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # it ended early: the missing answers say so
+
+    def answers(self):
+        status = self.process.wait()
+        self.out.seek(0)
+        return status, [json.loads(line) for line in self.out]
+
+
+class Pair:
+    def __init__(self, kim, oracle):
+        self.commands = {"kim": [kim, "evaluate", "-"], "oracle": ["node", str(HERE / "oracle.js"), oracle]}
+
+    def ask(self, cases, who=("kim", "oracle")):
+        """[cases] of {"kim": answer, "oracle": answer}."""
+        lines = [json.dumps(case, separators=(",", ":")) + "\n" for case in cases]
+        asked = {name: Asked(self.commands[name]) for name in who}
+        threads = [threading.Thread(target=a.send, args=(lines,)) for a in asked.values()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        given = {}
+        for name, a in asked.items():
+            status, answers = a.answers()
+            if len(answers) != len(lines):
+                sys.exit(f"{name} ended with {status} after {len(answers)} of {len(lines)} cases; the next one is\n{lines[len(answers)]}")
+            given[name] = answers
+        return [dict(zip(given, each)) for each in zip(*given.values())]
+
+
+# ---- residual conditions, of both, as functions over the same atoms ----
+
+def atom(key, op, values, inverted=False):
+    values = values if isinstance(values, list) else [values]
+    kind, _, base = op.rpartition(":")
+    if base in NEGATED:
+        kind, base, inverted = OTHER_SET.get(kind, kind), NEGATED[base], not inverted
+    if base == "Null" and values == ["false"]:
+        values, inverted = ["true"], not inverted
+    return ("atom", (key.lower(), f"{kind}:{base}" if kind else base, tuple(sorted(set(map(str, values))))), inverted)
+
+
+def of_kim(term):
+    if isinstance(term, list):
+        return ("and", [of_kim(t) for t in term])
+    if "key" in term:
+        return atom(term["key"], term["op"], term["values"])
+    if "not" in term:
+        return ("not", of_kim(term["not"]))
+    if "any" in term:
+        return ("or", [of_kim(t) for t in term["any"]])
+    if "all" in term:
+        return ("and", [of_kim(t) for t in term["all"]])
+    return ("atom", json.dumps(term), False)
+
+
+def of_oracle(condition):
+    kind = condition["conditionType"]
+    if kind == "group":
+        return (condition["operator"], [of_oracle(c) for c in condition["conditions"]])
+    if kind == "condition":
+        return atom(condition["key"], condition["op"], condition["values"], condition.get("inverted", False))
+    if kind == "sessionName":
+        return atom("sts:RoleSessionName", "StringEquals", condition["sessionName"])
+    return ("and" if kind == "always" else "or", [])
+
+
+def atoms(e):
+    if e[0] == "atom":
+        return {e[1]}
+    return set().union(*map(atoms, e[1] if isinstance(e[1], list) else [e[1]])) if e[1] else set()
+
+
+def holds(e, true):
+    if e[0] == "atom":
+        return (e[1] in true) != e[2]
+    if e[0] == "not":
+        return not holds(e[1], true)
+    return (all if e[0] == "and" else any)(holds(x, true) for x in e[1])
+
+
+def same_residual(kim, oracle):
+    a, b = of_kim(kim), of_oracle(oracle)
+    names = sorted(atoms(a) | atoms(b), key=str)
+    if len(names) > 14:
+        return True
+    return all(holds(a, true) == holds(b, true)
+               for size in range(len(names) + 1) for true in map(set, itertools.combinations(names, size)))
+
+
+# ---- comparing ----
+
+def disagreement(kim, oracle):
+    """A word for how they differ; None where they agree."""
+    if "error" in kim:
+        return "kim refuses the case"
+    if kim["decision"] != oracle["decision"]:
+        return f"kim says {kim['decision']}, the oracle {oracle['decision']}"
+    if kim["decision"] == "denied" and (kim["reason"] == "explicit_deny") != oracle["explicit"] and "s3-bpa" not in oracle["blocked_by"]:
+        return f"kim says {kim['reason']}, the oracle {'an explicit' if oracle['explicit'] else 'no explicit'} deny"
+    if kim["decision"] == "conditional" and oracle.get("residual") and not same_residual(kim["if"], oracle["residual"]):
+        return "the conditions differ"
+    return None
+
+
+def smaller(case):
+    """The case with one thing less, in every way."""
+    def without(path, key):
+        copied = copy.deepcopy(case)
+        part = copied
+        for step in path:
+            part = part[step]
+        del part[key]
+        return copied
+
+    def walk(part, path):
+        if isinstance(part, dict):
+            for key, value in part.items():
+                if key not in ("Effect", "Action", "Statement", "principal", "action", "resource", "provider", "request", "policies", "id", "target", "Version"):
+                    yield without(path, key)
+                yield from walk(value, path + [key])
+        elif isinstance(part, list):
+            for at, value in enumerate(part):
+                if len(part) > 1 or path[-1] not in ("Statement", "Action", "Resource"):
+                    yield without(path, at)
+                yield from walk(value, path + [at])
+
+    yield from walk({k: v for k, v in case.items() if k != "id"}, [])
+
+
+def minimise(pair, case, kind):
+    for _ in range(60):
+        candidates = list(smaller(case))
+        for candidate, given in zip(candidates, pair.ask(candidates)):
+            if "refused" not in given["oracle"] and disagreement(given["kim"], given["oracle"]) == kind:
+                case = candidate
+                break
+        else:
+            return case
+    return case
+
+
+# ---- statistics ----
+
+class Statistics:
+    def __init__(self):
+        self.count, self.refused = 0, 0
+        self.verdicts, self.layers, self.operators, self.modes = (collections.Counter() for _ in range(4))
+
+    def add(self, case, kim, oracle):
+        self.count += 1
+        if "refused" in oracle:
+            self.refused += 1
+            return
+        verdict = oracle["decision"]
+        if verdict == "denied":
+            verdict = "explicitly denied" if oracle["explicit"] else "implicitly denied"
+        self.verdicts[verdict] += 1
+        self.modes[case["mode"]] += 1
+        self.operators.update(oracle["operators"])
+        layers = {b["layer"] for b in kim.get("because", [])}
+        if len(layers) == 1:  # that layer alone decided
+            self.layers[layers.pop()] += 1
+
+    def shortcomings(self):
+        for verdict in ("allowed", "explicitly denied", "implicitly denied", "conditional"):
+            if self.verdicts[verdict] < ENOUGH["verdict"] * self.count:
+                yield f"only {self.verdicts[verdict]} cases are {verdict}"
+        for layer in generate.LAYERS:
+            if self.layers[layer] < ENOUGH["layer"] * self.count:
+                yield f"the layer {layer} alone decides only {self.layers[layer]} cases"
+        for operator in {prefix + op for _, op, prefix in generate.TESTS} | {"Null"}:
+            for value in ("true", "false"):
+                times = sum(n for o, n in self.operators.items() if o in (f"{operator} {value}", f"{operator}IfExists {value}"))
+                if times < ENOUGH["operator"]:
+                    yield f"{operator} is {value} only {times} times"
+        if self.refused > 0.02 * self.count:
+            yield f"the oracle refuses {self.refused} cases"
+
+    def show(self):
+        share = lambda counter: ", ".join(f"{k} {100 * v / self.count:.1f} %" for k, v in counter.most_common())
+        print(f"{self.count} cases: {share(self.modes)}; refused by the oracle: {self.refused}")
+        print(f"verdicts: {share(self.verdicts)}")
+        print(f"decided by one layer alone: {share(self.layers)}")
+        rarest = min(self.operators.items(), key=lambda o: o[1], default=("none", 0))
+        print(f"operators, true and false: {len(self.operators)}; the rarest is {rarest[0]}, {rarest[1]} times")
+
+
+# ---- the run ----
+
+def settle(pair, disagreements):
+    """Takes out what explained.py explains. Returns what is left and how often each class helped."""
+    left, helped, again = [], collections.Counter(), []
+    for case, given, kind in disagreements:
+        found, restated = explained.explain(case, given["kim"], given["oracle"])
+        if restated:
+            again.append((case, given, kind, found, restated))
+        elif found:
+            helped.update(c.name for c in found)
+        else:
+            left.append((case, given, kind))
+    second = pair.ask([a[4] for a in again], ("oracle",)) if again else []
+    for (case, given, kind, found, restated), answer in zip(again, second):
+        oracle = answer["oracle"]
+        excused = any(not c.restate and c.matches(restated, given["kim"], oracle) for c in explained.CLASSES)
+        if "refused" in oracle or excused or disagreement(given["kim"], oracle) is None:
+            helped.update(c.name for c in found)
+        else:
+            left.append((case, given, kind))
+    return left, helped
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kim", required=True)
+    parser.add_argument("--oracle", required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=20000)
+    parser.add_argument("--keep", help="a file for every disagreement that is left, as JSON Lines")
+    options = parser.parse_args()
+    pair, statistics, disagreements = Pair(options.kim, options.oracle), Statistics(), []
+
+    cases = list(generate.cases(options.seed, options.count))
+    for case, given in zip(cases, pair.ask(cases)):
+        statistics.add(case, given["kim"], given["oracle"])
+        kind = None if "refused" in given["oracle"] else disagreement(given["kim"], given["oracle"])
+        if kind:
+            disagreements.append((case, given, kind))
+    left, helped = settle(pair, disagreements)
+
+    statistics.show()
+    print(f"disagreements: {len(disagreements)}; explained: " + (", ".join(f"{n} {c}" for n, c in helped.most_common()) or "none"))
+    for c in explained.CLASSES:
+        if not helped[c.name]:
+            print(f"{c.name} explains nothing in this run")
+    if options.keep:
+        Path(options.keep).write_text("".join(json.dumps({"kind": k, "case": c, **g}) + "\n" for c, g, k in left))
+    kinds = collections.Counter(kind for _, _, kind in left)
+    for kind, times in kinds.most_common(MINIMISED):
+        case = min((c for c, _, k in left if k == kind), key=lambda c: len(json.dumps(c)))
+        small = minimise(pair, case, kind)
+        given = pair.ask([small])[0]
+        print(f"\n{times} times {kind}: case {case['id']}, made small:\n{json.dumps(small)}\n  kim:    {json.dumps(given['kim'])}\n"
+              f"  oracle: {json.dumps({k: v for k, v in given['oracle'].items() if k != 'operators'})}")
+    short = list(statistics.shortcomings())
+    for s in short:
+        print(f"not enough: {s}")
+    print(f"{len(left)} disagreements are not explained")
+    return 1 if left or short else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
