@@ -128,14 +128,12 @@ static int answer_one(const asker *as, const kim_json *line, answer *a, kim_erro
     return evaluate_can(as->ev, &q, a, err);
 }
 
-static int answer_line(const asker *as, kim_text text, size_t number, kim_error *err)
+static int answer_line(const asker *as, kim_text text, kim_error *err)
 {
-    char origin[32];
-    snprintf(origin, sizeof origin, "line %zu", number);
     kim_arena_reset(as->arena);
     kim_error fault;
     answer a;
-    const kim_json *line = kim_json_parse(text.bytes, text.size, origin, as->arena, &fault);
+    const kim_json *line = kim_json_parse(text.bytes, text.size, "request", as->arena, &fault);
     bool answered = line != NULL && answer_one(as, line, &a, &fault) == 0;
     if (!answered && fault.code == KIM_ERR_NOMEM && !kim_arena_is_full(as->arena)) {
         *err = fault;
@@ -159,16 +157,14 @@ static int answer_line(const asker *as, kim_text text, size_t number, kim_error 
 
 static int answer_lines(const asker *as, kim_text body, kim_error *err)
 {
-    size_t number = 0;
     for (size_t at = 0; at < body.size;) {
         const char *end = memchr(body.bytes + at, '\n', body.size - at);
         kim_text line = {body.bytes + at, end != NULL ? (size_t)(end - body.bytes) - at : body.size - at};
         at += line.size + 1;
-        number++;
         size_t blank = 0;
         while (blank < line.size && strchr(" \t\r", line.bytes[blank]) != NULL)
             blank++;
-        if (blank < line.size && answer_line(as, line, number, err) < 0)
+        if (blank < line.size && answer_line(as, line, err) < 0)
             return -1;
     }
     return 0;
