@@ -81,12 +81,6 @@ static int answer_request(case_reader *reader, const kim_json *line, estate *es,
     evaluator *ev = NULL;
     int result = read_question(line, provider, reader->arena, &q, err);
     if (result == 0) {
-        const rules *r = rules_of(es, err);
-        kim_text unread = r ? rules_first_unread(r) : KIM_NO_TEXT;
-        if (!kim_text_is_absent(unread))
-            result = kim_fail(err, KIM_ERR_INPUT, "%.*s", KIM_PRINT(unread));
-    }
-    if (result == 0) {
         ev = evaluator_new(es, err);
         result = ev ? evaluate_can(ev, &q, &a, err) : -1;
     }

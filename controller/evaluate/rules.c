@@ -204,7 +204,7 @@ static uint32_t add_policy(rules *r, kim_text scope, kim_text id)
     uint32_t known = text_map_count(r->policy_ids);
     if (text_map_add(r->policy_ids, id) == known)
         r->first_of_id[known] = number;
-    r->policies[number].id = r->policies[number].label = id;
+    r->policies[number].id = id;
     return number;
 }
 
@@ -225,7 +225,6 @@ static int compile_policies(rules *r)
             return -1;
         policy_rules *p = &r->policies[number];
         p->source = &policies[i].policy;
-        p->label = p->source->name.size ? p->source->name : p->id;
         p->unread = p->source->unread;
         if (!kim_text_is_absent(p->unread))
             note_unread(r, p->id, NULL, p->unread);
@@ -290,7 +289,7 @@ static const policy_rules *unread_policy(rules *r, kim_text id)
 {
     policy_rules *p = KIM_NEW(r->arena, policy_rules);
     if (p)
-        *p = (policy_rules){.id = id, .label = id, .unread = KIM_TEXT("its document was not collected")};
+        *p = (policy_rules){.id = id,  .unread = KIM_TEXT("its document was not collected")};
     return p;
 }
 

@@ -53,7 +53,7 @@ typedef struct rule {
 
 struct policy_rules {
     const kim_policy *source;    /* NULL where only its statements are known */
-    kim_text id, label;          /* label: its name, else its id */
+    kim_text id;
     const rule *rules;           /* [count], in the order written */
     size_t count;
     kim_text unread;             /* the document could not be read */
