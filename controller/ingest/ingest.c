@@ -190,7 +190,7 @@ static void *open_router(ingest *in, const char *endpoint, const char *domain, i
         set_int(socket, ZMQ_RCVHWM, ROUTER_RECEIVE_MESSAGES) != 0 ||
         set_int(socket, ZMQ_SNDHWM, ROUTER_SEND_MESSAGES) != 0 || set_int(socket, ZMQ_BACKLOG, BACKLOG) != 0 ||
         set_int(socket, ZMQ_TCP_KEEPALIVE, 1) != 0 || set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 60) != 0 ||
-        set_int(socket, ZMQ_IPV6, 1) != 0 || set_int(socket, ZMQ_CURVE_SERVER, 1) != 0 ||
+        set_int(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL) != 0 || set_int(socket, ZMQ_CURVE_SERVER, 1) != 0 ||
         zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) != 0 ||
         zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) != 0 ||
         zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, in->options.secret_key, INGEST_SECRET_BYTES) != 0 ||

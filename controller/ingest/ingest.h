@@ -13,10 +13,18 @@
 
 enum {
     INGEST_SECRET_BYTES = 32, /* a CURVE key, raw */
+    INGEST_KEY_TEXT_BYTES = 41, /* a key in Z85, with its NUL */
     INGEST_ENDPOINT_BYTES = 256,
     INGEST_TOKEN_BYTES = 64,  /* an enrolment token as text, with its NUL */
     INGEST_AGENT_MAX_SCOPES = 1024,
 };
+
+/* The controller's key pair: folder/controller.key, made where it is not there yet, and
+ * folder/controller.pub, which agents need (both 0600, in Z85).
+ * Errors: KIM_ERR_IO, KIM_ERR_CORRUPT (a file that holds no key) */
+int ingest_keys_load(const char *folder, uint8_t public_key[INGEST_SECRET_BYTES],
+                     uint8_t secret_key[INGEST_SECRET_BYTES], kim_error *err);
+void ingest_key_text(const uint8_t key[INGEST_SECRET_BYTES], char text[INGEST_KEY_TEXT_BYTES]);
 
 typedef struct ingest ingest;
 

@@ -551,6 +551,18 @@ int store_unused(store *st, const store_usage_filter *filter, store_record_funct
     return result;
 }
 
+int store_usage_count(store *st, uint64_t *rows, kim_error *err)
+{
+    connection *c = read_begin(st, err);
+    sqlite3_stmt *count = c ? new_statement(c, "select count(*) from usage", err) : NULL;
+    int result = count ? step(count, err) : -1;
+    if (result > 0)
+        *rows = (uint64_t)sqlite3_column_int64(count, 0);
+    sqlite3_finalize(count);
+    read_end(st, c);
+    return result < 0 ? -1 : 0;
+}
+
 /* ---- the digest ---- */
 
 typedef struct digest_sum {

@@ -196,6 +196,9 @@ typedef int store_usage_function(void *context, kim_text scope, const kim_usage 
 int store_usage_rows(store *st, const store_usage_filter *filter, store_usage_function *each,
                      void *context, kim_error *err);
 
+/* How many rows of usage there are. Cost: a walk over the pages of the tree, not over its rows. */
+int store_usage_count(store *st, uint64_t *rows, kim_error *err);
+
 /* A hash over all current records (with their source) and all usage, whatever the order in which they
  * came: equal stores have equal digests. Reads everything. */
 int store_digest(store *st, uint8_t digest[KIM_RECORD_HASH_BYTES], uint64_t *records,
