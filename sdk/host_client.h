@@ -37,7 +37,7 @@ typedef struct host_client host_client;
 /* How a call ended. On failure nothing of a collect counts, whatever `records` brought before. */
 typedef struct host_result {
     kim_error error; /* error.code KIM_OK: it went well */
-    int64_t value;   /* recognise: 0 no, 1 perhaps, 2 surely; otherwise 0 */
+    int64_t value;   /* recognise: 0 no, 1 perhaps, 2 surely, 3 surely and a log; otherwise 0 */
     uint64_t records;/* how many records the call emitted */
 } host_result;
 

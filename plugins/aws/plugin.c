@@ -126,7 +126,7 @@ static int aws_recognise(const char *name, const uint8_t *head, size_t size)
 {
     int log = aws_usage_recognise == NULL ? 0 : aws_usage_recognise(name, head, size);
     if (log == 2)
-        return log;
+        return 3;
     return aws_recognise_kind != NULL && aws_recognise_kind(kim_text_of(name), (kim_text){(const char *)head, size}) ? 2 : log;
 }
 

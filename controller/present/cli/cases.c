@@ -6,6 +6,7 @@
  * always the first of a queue. A case that makes its host end gets that as its fault; the ones behind
  * it go to a new host and never notice.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -34,7 +34,7 @@ typedef struct exchange {
 const char *client_default_socket(void)
 {
     const char *set = getenv("KIM_SOCKET");
-    return set != NULL && *set != '\0' ? set : KIM_STATE_DIR "/controller/kim.sock";
+    return set != NULL && *set != '\0' ? set : KIM_DEFAULT_SOCKET;
 }
 
 client *client_open(const char *socket_path, kim_error *err)

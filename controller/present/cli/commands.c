@@ -311,32 +311,41 @@ static int check_arguments(const invocation *in, kim_error *err)
     return 0;
 }
 
+/* What follows "--": a query of scan's, or arguments that may begin with '-'. How many arguments. */
+static int take_rest(invocation *in, const char **argv, int kept, int from, int argc)
+{
+    if (in->command->run == run_scan) {
+        in->rest = argv + from;
+        in->rest_count = argc - from;
+        return 0;
+    }
+    memmove(argv + kept, argv + from, (size_t)(argc - from) * sizeof *argv);
+    return argc - from;
+}
+
 int commands_read(invocation *in, const char **argv, int argc, kim_error *err)
 {
     memset(in, 0, sizeof *in);
-    int words = 0, kept = 0;
-    if (argc > 0 && argv[0][0] != '-') {
-        in->command = commands_find(argv, argc, &words);
-        if (in->command == NULL)
-            return no_such_command(argv, argc, err);
-    }
+    int kept = 0;
     in->arguments = argv;
-    for (int i = words; i < argc; i++) {
+    for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
-        if (strcmp(word, "--") == 0) {
-            if (in->command != NULL && in->command->run == run_scan) {
-                in->rest = argv + i + 1;
-                in->rest_count = argc - i - 1;
-            } else {
-                while (++i < argc)
-                    argv[kept++] = argv[i];
-            }
+        if (strcmp(word, "--") == 0 && in->command != NULL) {
+            kept += take_rest(in, argv, kept, i + 1, argc);
             break;
         }
-        if (word[0] != '-' || word[1] == '\0')
+        if (word[0] == '-' && word[1] != '\0') {
+            if ((word[1] == '-' ? read_long : read_short)(in, word, argv, argc, &i, err) < 0)
+                return -1;
+        } else if (in->command == NULL) { /* only the common options come before it */
+            int words;
+            in->command = commands_find(argv + i, argc - i, &words);
+            if (in->command == NULL)
+                return no_such_command(argv + i, argc - i, err);
+            i += words - 1;
+        } else {
             argv[kept++] = word;
-        else if ((word[1] == '-' ? read_long : read_short)(in, word, argv, argc, &i, err) < 0)
-            return -1;
+        }
     }
     in->argument_count = kept;
     const char *form = given(in, "output", "table");

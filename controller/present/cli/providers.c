@@ -18,7 +18,7 @@ static bool is_read;
 static void add(const char *file)
 {
     size_t size = strlen(file);
-    if (size <= 3 || size - 3 >= PROVIDER_NAME_MAX_BYTES || strcmp(file + size - 3, ".so") != 0 ||
+    if (size <= 3 || strncmp(file, "lib", 3) == 0 || size - 3 >= PROVIDER_NAME_MAX_BYTES || strcmp(file + size - 3, ".so") != 0 ||
         name_count == PROVIDERS_MAX)
         return;
     char name[PROVIDER_NAME_MAX_BYTES];

@@ -59,6 +59,21 @@ static void write_records(const estate *es, uint64_t usage_rows, kim_json_writer
     kim_json_end_object(to);
 }
 
+static void write_identities(const estate *es, kim_json_writer *to)
+{
+    uint64_t counts[KIM_PUBLIC + 1] = {0};
+    const kim_record *records;
+    size_t count = records_of(es, KIM_IDENTITY, &records);
+    for (size_t i = 0; i < count; i++)
+        if (records[i].identity.kind >= KIM_HUMAN && records[i].identity.kind <= KIM_PUBLIC)
+            counts[records[i].identity.kind]++;
+    kim_json_key(to, "identities");
+    kim_json_begin_object(to);
+    for (int32_t kind = KIM_HUMAN; kind <= KIM_PUBLIC; kind++)
+        put_int(to, kim_enum_name("identity", "kind", kind), (int64_t)counts[kind]);
+    kim_json_end_object(to);
+}
+
 static void write_lacking(const kim_record *record, kim_json_writer *to)
 {
     kim_json_begin_object(to);
@@ -108,6 +123,7 @@ int show_status(request *rq, reply *rp, kim_error *err)
         return -1;
     estate *es = rq->backend->estate(rq->backend->context);
     write_records(es, status.usage_rows, to);
+    write_identities(es, to);
     write_coverage(es, to);
     kim_json_end_object(to);
     int result = reply_document(rp, err); /* before the estate goes: the texts are its own */

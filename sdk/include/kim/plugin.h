@@ -88,8 +88,10 @@ typedef struct kim_plugin {
     /* All return 0, or -1 with err. `instance` is what open gave. */
     int (*open)(const kim_host *host, const kim_settings *settings, void **instance, kim_error *err);
     void (*close)(void *instance);
-    /* Is this one of ours? 0 no, 1 perhaps, 2 surely. From a file's name and its first bytes. Pure.
-     * A folder has its name and size 0. */
+    /* Is this one of ours? 0 no, 1 perhaps, 2 surely, 3 surely and a log. From a file's name and its
+     * first bytes. Pure. A folder has its name and size 0.
+     * `kim scan` gives logs to the option `logs`, which usage reads, and the others to `files`, which
+     * collect reads, with `skip_bad_files` true: a provider that reads files has options of these names. */
     int (*recognise)(const char *name, const uint8_t *head, size_t size);
     /* A native document to records. Pure: no network, disk or clock. */
     int (*normalise)(void *instance, const kim_document *document, kim_error *err);
