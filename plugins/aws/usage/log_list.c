@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log_list.c - a walk over folders, and the question of each file: was it read?
+ *
+ * Below the mark of a place only number and sum of the files read are known. Where they fit what is
+ * there, all of them were read. Where not, something came or went, and what changed since the last
+ * list is what came (a file that is copied or moved here gets a new change time, whatever its other
+ * times say).
+ */
+#include "plugins/aws/usage/log_list.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fts.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What is there of one place below its mark. */
+typedef struct below {
+    uint64_t count, sum;
+    log_file *recent; /* [recent_count] of them: changed since the last list */
+    size_t recent_count, room;
+} below;
+
+uint32_t log_name_minute(const char *path)
+{
+    int year = 0, month = 0, day = 0, hour = 0, minute = 0;
+    const char *name = strrchr(path, '/');
+    bool found = false;
+    for (const char *p = name ? name + 1 : path; *p && !found; p++) { /* 20260801T0010Z */
+        size_t digits = strspn(p, "0123456789");
+        if (digits == 8 && p[8] == 'T' && strspn(p + 9, "0123456789") == 4 && p[13] == 'Z') {
+            int date = atoi(p), clock = atoi(p + 9);
+            year = date / 10000, month = date / 100 % 100, day = date % 100, hour = clock / 100, minute = clock % 100;
+            found = true;
+        } else if (digits)
+            p += digits - 1;
+    }
+    for (const char *p = path; *p && !found; p++) /* /2026/08/01/ */
+        if (*p == '/' && strspn(p + 1, "0123456789") == 4 && p[5] == '/' && strspn(p + 6, "0123456789") == 2 &&
+            p[8] == '/' && strspn(p + 9, "0123456789") == 2 && p[11] == '/') {
+            year = atoi(p + 1), month = atoi(p + 6), day = atoi(p + 9);
+            found = true;
+        }
+    if (!found || year < 1971 || year > 2200 || month < 1 || month > 12 || day < 1 || day > 31)
+        return 0;
+    int y = year - (month <= 2), era = y / 400, yoe = y - era * 400; /* days_from_civil */
+    int doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int64_t days = (int64_t)era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+    return (uint32_t)(days * 1440 + hour * 60 + minute);
+}
+
+static bool is_log_name(const char *name)
+{
+    static const char *const ENDS[] = {".json", ".jsonl", ".json.gz", ".jsonl.gz"};
+    size_t size = strlen(name);
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
+        size_t end = strlen(ENDS[i]);
+        if (size > end && !strcmp(name + size - end, ENDS[i]))
+            return true;
+    }
+    return false;
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const log_file *x = a, *y = b;
+    int order = state_log_order(x->log, y->log);
+    return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static int grow(void *array, size_t *room, size_t count, size_t size, kim_error *err)
+{
+    void **at = array;
+    if (count < *room)
+        return 0;
+    size_t bigger = *room ? *room * 2 : 256;
+    void *grown = realloc(*at, bigger * size);
+    if (!grown)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory to list logs");
+    *at = grown;
+    *room = bigger;
+    return 0;
+}
+
+/* Keeps the first LOG_LIST_MAX in order. */
+static void trim(log_list *list)
+{
+    qsort(list->files, list->count, sizeof *list->files, by_order);
+    while (list->count > LOG_LIST_MAX) {
+        free(list->files[--list->count].path);
+        list->has_more = true;
+    }
+}
+
+static int add(log_list *list, log_file file, kim_error *err)
+{
+    if (grow(&list->files, &list->room, list->count, sizeof *list->files, err) < 0) {
+        free(file.path);
+        return -1;
+    }
+    list->files[list->count++] = file;
+    if (list->count >= 2 * LOG_LIST_MAX)
+        trim(list);
+    return 0;
+}
+
+static int take_below(log_list *list, const below *b, const state_place *place, kim_error *err)
+{
+    bool all_read = b->count == place->count && b->sum == place->sum;
+    int status = 0;
+    for (size_t i = 0; i < b->recent_count; i++)
+        if (all_read || status < 0)
+            free(b->recent[i].path);
+        else
+            status = add(list, b->recent[i], err);
+    return status;
+}
+
+/* A file that the walk came by. */
+static int consider(log_list *list, usage_state *s, const state_place *place, log_file file, int64_t changed_unix_ms,
+                    below *b, kim_error *err)
+{
+    enum { CLOCKS_DIFFER_MS = 2000 }; /* of the file system and the host: coarse ticks */
+    const state_part *part = state_part_of(s, file.log.hash ^ place->hash);
+    bool is_below = state_is_below(place, file.log);
+    if (is_below && !(part && part->open)) {
+        b->count++;
+        b->sum += file.log.hash;
+    }
+    bool is_new = part ? part->open || part->bytes != file.bytes
+                       : is_below ? changed_unix_ms >= place->listed_unix_ms - CLOCKS_DIFFER_MS
+                                  : !state_knows(s, place, file.log);
+    if (!is_new) {
+        free(file.path);
+        return 0;
+    }
+    if (part || !is_below)
+        return add(list, file, err);
+    if (grow(&b->recent, &b->room, b->recent_count, sizeof *b->recent, err) < 0) {
+        free(file.path);
+        return -1;
+    }
+    b->recent[b->recent_count++] = file;
+    return 0;
+}
+
+static int list_place(log_list *list, usage_state *s, const kim_host *host, const char *path,
+                      log_list_problem *problem, void *context, kim_error *err)
+{
+    below b = {0};
+    char *const roots[] = {(char *)(uintptr_t)path, NULL};
+    state_place *place = state_place_of(s, path);
+    if (!place)
+        return kim_fail(err, KIM_ERR_LIMIT, "more than %d logs and folders in the option logs: name a folder above them",
+                        STATE_PLACES);
+    FTS *walk = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
+    if (!walk)
+        return kim_fail(err, KIM_ERR_IO, "%s: %s", path, strerror(errno));
+    int status = 0;
+    for (FTSENT *e; status == 0 && (e = fts_read(walk)) != NULL;) {
+        if (host->should_stop && host->should_stop(host->context)) {
+            status = kim_fail(err, KIM_ERR_STOPPED, "stopped while logs were listed");
+            break;
+        }
+        switch (e->fts_info) {
+        case FTS_D:
+            if (!strcmp(e->fts_name, "CloudTrail-Digest")) /* checksums of logs, no events */
+                fts_set(walk, e, FTS_SKIP);
+            break;
+        case FTS_DNR: case FTS_ERR: case FTS_NS: case FTS_DC:
+            if (e->fts_level == FTS_ROOTLEVEL)
+                status = kim_fail(err, KIM_ERR_IO, "%s: %s; the option logs names it", path,
+                                  strerror(e->fts_errno ? e->fts_errno : ELOOP));
+            else
+                problem(context, e->fts_path, e->fts_info == FTS_DC ? "a loop of links" : strerror(e->fts_errno));
+            break;
+        case FTS_F: {
+            if (e->fts_level != FTS_ROOTLEVEL && !is_log_name(e->fts_name))
+                break;
+            const struct stat *st = e->fts_statp;
+            log_file file = {
+                .path = strdup(e->fts_path), .place = (uint8_t)(place - s->places), .bytes = (uint64_t)st->st_size,
+                .log = {.hash = state_hash(2, kim_text_of(e->fts_path + strlen(path))) &
+                                (((uint64_t)1 << STATE_HASH_BITS) - 1),
+                        .minute = log_name_minute(e->fts_path)},
+            };
+            if (!file.path)
+                status = kim_fail(err, KIM_ERR_NOMEM, "no memory to list logs");
+            else
+                status = consider(list, s, place, file, st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000,
+                                  &b, err);
+            break;
+        }
+        }
+    }
+    fts_close(walk);
+    if (status == 0)
+        status = take_below(list, &b, place, err);
+    else
+        for (size_t i = 0; i < b.recent_count; i++)
+            free(b.recent[i].path);
+    free(b.recent);
+    return status;
+}
+
+int log_list_make(log_list *list, usage_state *state, const kim_host *host, const char *const *places,
+                  size_t place_count, log_list_problem *problem, void *context, kim_error *err)
+{
+    int status = 0;
+    *list = (log_list){.listed_unix_ms = host->now_unix_ms ? host->now_unix_ms(host->context) : 0};
+    for (size_t i = 0; i < place_count && status == 0; i++)
+        status = list_place(list, state, host, places[i], problem, context, err);
+    if (status < 0) {
+        log_list_free(list);
+        return -1;
+    }
+    trim(list);
+    return 0;
+}
+
+void log_list_free(log_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->files[i].path);
+    free(list->files);
+    *list = (log_list){0};
+}
