@@ -547,7 +547,7 @@ static int take_entry(intake *in, const session *s, const stream *st, const prot
     if (used != entry->size)
         return kim_fail(err, KIM_ERR_INPUT, "a record goes on after its last field");
     if ((record.type == KIM_USAGE) != st->is_usage)
-        return kim_fail(err, KIM_ERR_INPUT, "a %s record in stream '%s'", kim_record_type_name(record.type), st->name);
+        return kim_fail(err, KIM_ERR_INPUT, "stream '%s' takes no %s records", st->name, kim_record_type_name(record.type));
     bool refused = !agent_speaks_for(s->of, record.scope);
     if (refused && out->refused++ == 0)
         out->refused_scope = record.scope;
