@@ -346,7 +346,7 @@ static int check_rules(reader *r, neutral_case *c)
         if (one->statement.effect == 0)
             return kim_fail(r->err, KIM_ERR_INPUT, "case: statements[%zu]: effect is missing; write allow or deny", i);
         if (no_denies && one->statement.effect == KIM_DENY)
-            return kim_fail(r->err, KIM_ERR_INPUT, "case: statement '%.80s' denies, and allow-union knows no denies",
+            return kim_fail(r->err, KIM_ERR_INPUT, "case: statement '%.80s' has effect deny, which allow-union does not know",
                             one->id.bytes ? one->id.bytes : "");
         if (one->attachment.layer.bytes == NULL)
             one->attachment.layer = usual_layer(&c->profile);
