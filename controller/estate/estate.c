@@ -448,6 +448,11 @@ bool estate_is_complete(const estate *es)
     return es->is_complete;
 }
 
+const char *estate_catalogues_dir(const estate *es)
+{
+    return es->catalogues_dir;
+}
+
 void *estate_derived(estate *es, estate_make_function *make, void (*end)(void *), kim_error *err)
 {
     pthread_mutex_lock(&es->lock);

@@ -38,6 +38,8 @@ bool estate_is_complete(const estate *es);
 /* The actions a provider has; NULL where no catalogue of it is installed. */
 const catalogue *estate_catalogue(const estate *es, kim_text provider);
 
+const char *estate_catalogues_dir(const estate *es); /* as given to the builder; NULL: none */
+
 /* One thing that a later stage derives from the estate and that lives as long as it: made by the first
  * who asks (others wait), NULL where making it failed. */
 typedef void *estate_make_function(estate *es, kim_error *err);

@@ -76,6 +76,33 @@ int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, 
 typedef int what_can_function(void *context, kim_text action, kim_text resource, const answer *a);
 int evaluate_what_can(evaluator *ev, const question *q, what_can_function *found, void *context, kim_error *err);
 
+/* ---- what stands in an identity's own policies ---- */
+
+/* One statement of the identity's own or its groups' policies. */
+typedef struct own_statement {
+    const kim_policy *policy;       /* NULL where only its statements are known */
+    const kim_statement *statement;
+    bool conditional;               /* it has a condition */
+} own_statement;
+typedef int own_statement_function(void *user, const own_statement *own);
+
+/* Calls back for each allow and deny of the identity's own policies, in the order of policies and
+ * indexes. A nonzero result ends the walk and is returned. */
+int evaluate_own(evaluator *ev, kim_text identity, own_statement_function *found, void *user);
+/* The same for the allows that cover this action on this resource (absent: on any), conditions aside. */
+int evaluate_own_grants(evaluator *ev, kim_text identity, kim_text action, kim_text resource,
+                        own_statement_function *found, void *user);
+
+/* The catalogue's actions that the identity may do on some resource, by its own policies within its
+ * boundary and its account's guardrails; bitsets of catalogue_words().
+ *
+ * granted      with or without a condition
+ * conditional  of these, the ones that every grant ties to a condition
+ * Errors: KIM_ERR_NOT_FOUND no such identity, or no catalogue; KIM_ERR_NOMEM
+ */
+int evaluate_granted(evaluator *ev, kim_text identity, uint64_t *granted, uint64_t *conditional, kim_error *err);
+const catalogue *evaluator_catalogue(const evaluator *ev); /* NULL: none is installed */
+
 /* "allowed" ... and "explicit_allow" ... */
 const char *verdict_name(verdict v);
 const char *reason_name(reason r);

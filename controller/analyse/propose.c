@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * propose.c - the least policy under which all that was done can still be done.
+ *
+ * Each thing done (an action on a resource) is traced to the statements that allow it, and becomes an
+ * element: the action, the resource as the log shows it, the condition that it stood under. What the log
+ * cannot show stays as it was granted and is listed with its reason; denies stay as they are. Elements
+ * with the same resources and condition then share a statement.
+ *
+ * The result is not believed but tried: an estate with the proposal in place of the identity's policies is
+ * built, and each thing done is asked again on both.
+ */
+#include <stdlib.h>
+
+#include "controller/analyse/analyst.h"
+#include "controller/evaluate/wildcard.h"
+
+typedef struct element {
+    kim_text action, resource, condition;
+    bool is_kept; /* the log does not show it: see the list of kept */
+} element;
+
+typedef struct work {
+    analyst *a;
+    kim_arena *arena;
+    kim_text identity;
+    element *elements;
+    size_t count, capacity;
+    kept *kept;
+    size_t kept_count, kept_capacity;
+    kim_text *replaces;
+    size_t replace_count;
+    const kim_statement **denies;
+    size_t deny_count;
+    bool failed;
+    /* the thing at hand, while its grants are walked */
+    kim_text action, resource, reason;
+    bool takes_no_resource, any_free;
+    size_t alternatives;
+} work;
+
+/* ---- gathering ---- */
+
+static void *grown(kim_arena *arena, void *items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return items;
+    size_t more = *capacity ? *capacity * 2 : 32;
+    void *fresh = kim_arena_array(arena, more, size);
+    if (fresh && count)
+        memcpy(fresh, items, count * size);
+    *capacity = fresh ? more : *capacity;
+    return fresh;
+}
+
+static void add_kept(work *w, kim_text action, kim_text resource, kim_text reason)
+{
+    for (size_t i = 0; i < w->kept_count; i++)
+        if (kim_text_equal(w->kept[i].action, action) && kim_text_equal(w->kept[i].resource, resource))
+            return;
+    kept *items = grown(w->arena, w->kept, w->kept_count, &w->kept_capacity, sizeof *items);
+    if (items == NULL) {
+        w->failed = true;
+        return;
+    }
+    w->kept = items;
+    w->kept[w->kept_count++] = (kept){action, resource, reason};
+}
+
+static void add_element(work *w, kim_text action, kim_text resource, kim_text condition)
+{
+    bool is_kept = !kim_text_is_absent(w->reason);
+    for (size_t i = 0; i < w->count; i++)
+        if (kim_text_equal(w->elements[i].action, action) && kim_text_equal(w->elements[i].resource, resource) &&
+            kim_text_equal(w->elements[i].condition, condition)) {
+            w->elements[i].is_kept &= is_kept;
+            return;
+        }
+    element *items = grown(w->arena, w->elements, w->count, &w->capacity, sizeof *items);
+    if (items == NULL) {
+        w->failed = true;
+        return;
+    }
+    w->elements = items;
+    w->elements[w->count++] = (element){action, resource, condition, is_kept};
+    if (is_kept)
+        add_kept(w, action, resource, w->reason);
+}
+
+static int note_own(void *user, const own_statement *own)
+{
+    work *w = user;
+    kim_text policy = own->statement->policy;
+    bool known = false;
+    for (size_t i = 0; i < w->replace_count && !known; i++)
+        known = kim_text_equal(w->replaces[i], policy);
+    if (!known)
+        w->replaces[w->replace_count++] = policy;
+    if (own->statement->effect != KIM_ALLOW)
+        w->denies[w->deny_count++] = own->statement;
+    return 0;
+}
+
+static int count_own(void *user, const own_statement *own)
+{
+    (void)own;
+    ++*(size_t *)user;
+    return 0;
+}
+
+/* ---- what was done ---- */
+
+static int see_free(void *user, const own_statement *own)
+{
+    work *w = user;
+    w->alternatives++;
+    w->any_free |= !own->conditional;
+    return 0;
+}
+
+static int take_grant(void *user, const own_statement *own)
+{
+    work *w = user;
+    const kim_statement *s = own->statement;
+    if (w->any_free && own->conditional)
+        return 0; /* another statement allows it without a condition */
+    if (!w->any_free && w->alternatives > 1 && kim_text_is_absent(w->reason))
+        add_kept(w, w->action, kim_text_is_absent(w->resource) ? KIM_TEXT("*") : w->resource,
+                 KIM_TEXT("allowed under one of several conditions; the log does not show which held"));
+    if (w->takes_no_resource)
+        add_element(w, w->action, KIM_TEXT("*"), s->condition.text);
+    else if (!kim_text_is_absent(w->resource))
+        add_element(w, w->action, w->resource, s->condition.text);
+    else if (s->not_resources.items)
+        add_element(w, w->action, KIM_TEXT("*"), s->condition.text);
+    for (size_t i = 0; !w->takes_no_resource && kim_text_is_absent(w->resource) && i < s->resources.count; i++)
+        add_element(w, w->action, s->resources.items[i], s->condition.text);
+    return 0;
+}
+
+/* Traces one action on one resource (absent: not known) to its grants. False where nothing grants it. */
+static bool trace(work *w, kim_text action, kim_text resource, kim_text reason)
+{
+    int32_t id = catalogue_action(w->a->cat, action);
+    w->action = action;
+    w->resource = resource;
+    w->reason = reason;
+    w->takes_no_resource = id >= 0 && catalogue_takes_no_resource(w->a->cat, id);
+    w->any_free = false;
+    w->alternatives = 0;
+    kim_text asked = w->takes_no_resource ? KIM_NO_TEXT : resource;
+    evaluate_own_grants(w->a->ev, w->identity, action, asked, see_free, w);
+    if (w->alternatives == 0)
+        return false;
+    evaluate_own_grants(w->a->ev, w->identity, action, asked, take_grant, w);
+    return true;
+}
+
+static void trace_used(work *w, const used *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (trace(w, items[i].action, items[i].resource, KIM_NO_TEXT) || kim_text_is_absent(items[i].resource))
+            continue;
+        /* The resource that the log names is not the kind that the grant speaks of. */
+        trace(w, items[i].action, KIM_NO_TEXT, KIM_NO_TEXT);
+    }
+}
+
+/* ---- what the log cannot show ---- */
+
+static void keep_unseen(work *w, const uint64_t *unseen)
+{
+    size_t count = catalogue_count(w->a->cat);
+    for (int32_t action = 0; (size_t)action < count && !w->failed; action++) {
+        if (!set_has(w->a->granted, action) || !set_has(unseen, action) || set_has(w->a->used, action))
+            continue;
+        kim_text name = catalogue_name(w->a->cat, action);
+        bool passes = kim_text_is(name, "iam:PassRole");
+        trace(w, name, KIM_NO_TEXT, passes ? KIM_TEXT("it is asked for with other calls and leaves no event of its own")
+                                           : KIM_TEXT("its events are not in the log"));
+    }
+}
+
+/* ---- fewer words for the same ---- */
+
+static bool is_within(kim_text narrow, kim_text wide)
+{
+    return kim_text_is(wide, "*") || glob_relate(narrow, wide) == GLOB_WITHIN;
+}
+
+static bool is_covered_by(const element *narrow, const element *wide)
+{
+    return kim_text_equal_nocase(narrow->action, wide->action) && is_within(narrow->resource, wide->resource) &&
+           (kim_text_equal(narrow->condition, wide->condition) || wide->condition.size == 0);
+}
+
+/* Drops elements that another covers. Of two that cover each other the first stays. */
+static void drop_covered(work *w)
+{
+    size_t left = 0;
+    bool *gone = KIM_NEW_ARRAY(w->arena, bool, w->count + 1);
+    for (size_t i = 0; gone && i < w->count; i++)
+        for (size_t k = 0; k < w->count && !gone[i]; k++)
+            gone[i] = i != k && !gone[k] && is_covered_by(&w->elements[i], &w->elements[k]) &&
+                      (k < i || !is_covered_by(&w->elements[k], &w->elements[i]));
+    for (size_t i = 0; gone && i < w->count; i++)
+        if (!gone[i])
+            w->elements[left++] = w->elements[i];
+    w->count = left;
+    w->failed |= gone == NULL;
+}
+
+static int by_condition_action(const void *left, const void *right)
+{
+    const element *a = left, *b = right;
+    int order = kim_text_compare(a->condition, b->condition);
+    if (order == 0)
+        order = kim_text_compare(a->action, b->action);
+    return order ? order : kim_text_compare(a->resource, b->resource);
+}
+
+/* A run of elements of one action and condition. */
+typedef struct run {
+    size_t first, count;
+    bool done;
+} run;
+
+static bool same_resources(const work *w, const run *a, const run *b)
+{
+    if (a->count != b->count || !kim_text_equal(w->elements[a->first].condition, w->elements[b->first].condition))
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!kim_text_equal(w->elements[a->first + i].resource, w->elements[b->first + i].resource))
+            return false;
+    return true;
+}
+
+static kim_texts texts(kim_arena *arena, size_t most)
+{
+    return (kim_texts){KIM_NEW_ARRAY(arena, kim_text, most ? most : 1), 0};
+}
+
+static proposed_statement statement_of(const work *w, run *runs, size_t run_count, size_t at)
+{
+    proposed_statement s = {.actions = texts(w->arena, run_count), .resources = texts(w->arena, runs[at].count),
+                            .condition = w->elements[runs[at].first].condition};
+    for (size_t i = 0; i < runs[at].count && s.resources.items; i++)
+        ((kim_text *)s.resources.items)[s.resources.count++] = w->elements[runs[at].first + i].resource;
+    for (size_t i = at; i < run_count && s.actions.items; i++) {
+        if (runs[i].done || !same_resources(w, &runs[at], &runs[i]))
+            continue;
+        runs[i].done = true;
+        ((kim_text *)s.actions.items)[s.actions.count++] = w->elements[runs[i].first].action;
+    }
+    return s;
+}
+
+static proposed_statement deny_of(const kim_statement *s)
+{
+    return (proposed_statement){.denies = true, .actions = s->actions, .not_actions = s->not_actions,
+                                .resources = s->resources, .not_resources = s->not_resources, .condition = s->condition.text};
+}
+
+static int write_statements(work *w, proposal *out)
+{
+    run *runs = KIM_NEW_ARRAY(w->arena, run, w->count + 1);
+    proposed_statement *statements = KIM_NEW_ARRAY(w->arena, proposed_statement, w->count + w->deny_count + 1);
+    size_t run_count = 0;
+    if (runs == NULL || statements == NULL)
+        return -1;
+    if (w->count)
+        qsort(w->elements, w->count, sizeof *w->elements, by_condition_action);
+    for (size_t i = 0; i < w->count; i++) {
+        const element *e = &w->elements[i], *before = i ? &w->elements[i - 1] : NULL;
+        if (before && kim_text_equal(before->action, e->action) && kim_text_equal(before->condition, e->condition))
+            runs[run_count - 1].count++;
+        else
+            runs[run_count++] = (run){.first = i, .count = 1};
+    }
+    for (size_t i = 0; i < run_count; i++)
+        if (!runs[i].done)
+            statements[out->count++] = statement_of(w, runs, run_count, i);
+    for (size_t i = 0; i < w->deny_count; i++)
+        statements[out->count++] = deny_of(w->denies[i]);
+    out->statements = statements;
+    return 0;
+}
+
+/* ---- trying it ---- */
+
+static kim_record record_of(kim_record_type type, kim_text scope)
+{
+    return (kim_record){.type = type, .scope = scope};
+}
+
+#define PROPOSED KIM_TEXT("kim/proposal")
+
+static int add_proposal(estate_builder *builder, const kim_record *identity, const proposal *p)
+{
+    kim_record r = record_of(KIM_POLICY, identity->scope);
+    r.policy = (kim_policy){.id = PROPOSED, .version = KIM_TEXT("2012-10-17"), .kind = KIM_TEXT("inline")};
+    if (estate_builder_add(builder, &r, NULL) < 0)
+        return -1;
+    for (size_t i = 0; i < p->count; i++) {
+        const proposed_statement *s = &p->statements[i];
+        r = record_of(KIM_STATEMENT, identity->scope);
+        r.statement = (kim_statement){.policy = PROPOSED, .index = (int64_t)i, .effect = s->denies ? KIM_DENY : KIM_ALLOW,
+                                      .actions = s->actions, .not_actions = s->not_actions, .resources = s->resources,
+                                      .not_resources = s->not_resources};
+        if (s->condition.size)
+            r.statement.condition = (kim_condition){KIM_TEXT("aws"), s->condition};
+        if (estate_builder_add(builder, &r, NULL) < 0)
+            return -1;
+    }
+    r = record_of(KIM_ATTACHMENT, identity->scope);
+    r.attachment = (kim_attachment){.policy = PROPOSED, .layer = KIM_TEXT("identity"), .subject = identity->identity.id};
+    return estate_builder_add(builder, &r, NULL);
+}
+
+/* All of the estate but what identities are granted by policies of their own: no other is asked. */
+static bool belongs(const work *w, const kim_record *r)
+{
+    if (r->type == KIM_EDGE)
+        return !(r->edge.kind == KIM_MEMBER_OF && kim_text_equal(r->edge.from, w->identity));
+    if (r->type == KIM_ATTACHMENT)
+        return !kim_text_is(r->attachment.layer, "identity");
+    return r->type != KIM_CREDENTIAL;
+}
+
+static estate *after(const work *w, const kim_record *identity, const char *catalogues_dir, const proposal *p)
+{
+    estate_builder *builder = estate_builder_new(catalogues_dir, NULL);
+    if (builder == NULL)
+        return NULL;
+    for (int t = 1; t < KIM_RECORD_TYPES; t++) {
+        size_t count;
+        const kim_record *items = estate_records(w->a->es, (kim_record_type)t, &count);
+        for (size_t i = 0; i < count; i++)
+            if (belongs(w, &items[i]) && estate_builder_add(builder, &items[i], NULL) < 0) {
+                estate_builder_free(builder);
+                return NULL;
+            }
+    }
+    if (add_proposal(builder, identity, p) < 0) {
+        estate_builder_free(builder);
+        return NULL;
+    }
+    return estate_build(builder, NULL);
+}
+
+static verdict ask(evaluator *ev, const work *w, kim_text action, kim_text resource)
+{
+    const question q = {.provider = KIM_TEXT("aws"), .identity = w->identity, .action = action,
+                        .resource = kim_text_is_absent(resource) ? KIM_TEXT("*") : resource, .discover = true, .derive = true};
+    answer a;
+    return evaluate_can(ev, &q, &a, NULL) == 0 ? a.verdict : DENIED;
+}
+
+static int replay(work *w, const kim_record *identity, const used *items, size_t count, proposal *p, kim_error *err)
+{
+    estate *es = after(w, identity, estate_catalogues_dir(w->a->es), p);
+    evaluator *ev = es ? evaluator_new(es, err) : NULL;
+    estate_release(es);
+    if (ev == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory to replay a proposal");
+    for (size_t i = 0; i < count; i++) {
+        verdict was = ask(w->a->ev, w, items[i].action, items[i].resource);
+        if (was == DENIED)
+            continue; /* granted by something that is gone, or by a resource's policy of another account */
+        p->used_count++;
+        p->still_allowed += ask(ev, w, items[i].action, items[i].resource) >= was;
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        const element *e = &w->elements[i];
+        p->new_access |= ask(ev, w, e->action, e->resource) > ask(w->a->ev, w, e->action, e->resource);
+    }
+    if (evaluate_granted(ev, w->identity, w->a->granted, w->a->conditional, err) == 0)
+        for (size_t i = 0; i < catalogue_words(w->a->cat); i++) {
+            p->proposed += (size_t)__builtin_popcountll(w->a->granted[i]);
+            p->conditional += (size_t)__builtin_popcountll(w->a->conditional[i]);
+        }
+    evaluator_free(ev);
+    return 0;
+}
+
+/* An element is needless where each thing done that it covers is covered by another as well. */
+static size_t count_needless(const work *w, const used *items, size_t count)
+{
+    size_t needless = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        bool needed = w->elements[i].is_kept;
+        for (size_t k = 0; k < w->kept_count && !needed; k++)
+            needed = kim_text_equal(w->kept[k].action, w->elements[i].action);
+        for (size_t u = 0; u < count && !needed; u++) {
+            kim_text resource = kim_text_is_absent(items[u].resource) ? w->elements[i].resource : items[u].resource;
+            const element done = {items[u].action, resource, w->elements[i].condition, false};
+            if (!is_covered_by(&done, &w->elements[i]) && !kim_text_equal_nocase(items[u].action, w->elements[i].action))
+                continue;
+            bool elsewhere = false;
+            for (size_t k = 0; k < w->count && !elsewhere; k++)
+                elsewhere = k != i && is_covered_by(&done, &w->elements[k]);
+            needed = !elsewhere;
+        }
+        needless += !needed;
+    }
+    return needless;
+}
+
+const proposal *analyst_propose(analyst *a, kim_text identity, const used *items, size_t count,
+                                kim_arena *arena, kim_error *err)
+{
+    const kim_record *known = estate_find(a->es, KIM_IDENTITY, identity);
+    gap g;
+    size_t own = 0;
+    if (known == NULL || analyst_gap(a, identity, items, count, &g, err) < 0)
+        return known ? NULL : (kim_fail(err, KIM_ERR_NOT_FOUND, "no identity '%.*s' is known; `kim identities` lists them", KIM_PRINT(identity)), NULL);
+    evaluate_own(a->ev, identity, count_own, &own);
+    if (own == 0) {
+        kim_fail(err, KIM_ERR_CONFLICT, "%.*s has no policies of its own: nothing to reduce", KIM_PRINT(identity));
+        return NULL;
+    }
+    if (!analyst_has_log(a, known->scope)) {
+        kim_fail(err, KIM_ERR_CONFLICT, "no log of %.*s was read, so nothing is known to be unused; add its CloudTrail", KIM_PRINT(known->scope));
+        return NULL;
+    }
+    work w = {.a = a, .arena = arena, .identity = identity, .replaces = KIM_NEW_ARRAY(arena, kim_text, own),
+              .denies = (const kim_statement **)kim_arena_array(arena, own, sizeof *w.denies)};
+    proposal *p = KIM_NEW(arena, proposal);
+    if (w.replaces == NULL || w.denies == NULL || p == NULL)
+        goto nomem;
+    evaluate_own(a->ev, identity, note_own, &w);
+    trace_used(&w, items, count);
+    keep_unseen(&w, analyst_unseen(a, known->scope));
+    drop_covered(&w);
+    *p = (proposal){.identity = identity, .over = a->over, .replaces = {w.replaces, w.replace_count}, .granted = g.granted};
+    if (w.failed || write_statements(&w, p) < 0 || kim_arena_is_full(arena))
+        goto nomem;
+    if (replay(&w, known, items, count, p, err) < 0)
+        return NULL;
+    p->kept = w.kept;
+    p->kept_count = w.kept_count;
+    p->needless = count_needless(&w, items, count);
+    return p;
+nomem:
+    kim_fail(err, KIM_ERR_NOMEM, "no memory for a proposal");
+    return NULL;
+}
