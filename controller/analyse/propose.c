@@ -53,7 +53,7 @@ static void *grown(kim_arena *arena, void *items, size_t count, size_t *capacity
     return fresh;
 }
 
-static void add_kept(work *w, kim_text action, kim_text resource, kim_text reason)
+static void add_kept(work *w, kim_text action, kim_text resource, kim_text why)
 {
     for (size_t i = 0; i < w->kept_count; i++)
         if (kim_text_equal(w->kept[i].action, action) && kim_text_equal(w->kept[i].resource, resource))
@@ -64,7 +64,7 @@ static void add_kept(work *w, kim_text action, kim_text resource, kim_text reaso
         return;
     }
     w->kept = items;
-    w->kept[w->kept_count++] = (kept){action, resource, reason};
+    w->kept[w->kept_count++] = (kept){action, resource, why};
 }
 
 static void add_element(work *w, kim_text action, kim_text resource, kim_text condition)
@@ -139,12 +139,12 @@ static int take_grant(void *user, const own_statement *own)
 }
 
 /* Traces one action on one resource (absent: not known) to its grants. False where nothing grants it. */
-static bool trace(work *w, kim_text action, kim_text resource, kim_text reason)
+static bool trace(work *w, kim_text action, kim_text resource, kim_text why)
 {
     int32_t id = catalogue_action(w->a->cat, action);
     w->action = action;
     w->resource = resource;
-    w->reason = reason;
+    w->reason = why;
     w->takes_no_resource = id >= 0 && catalogue_takes_no_resource(w->a->cat, id);
     w->any_free = false;
     w->alternatives = 0;
