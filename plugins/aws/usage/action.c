@@ -427,6 +427,18 @@ static bool resolve_name(kim_text source, kim_text name, action *out)
     return false;
 }
 
+static void complete(action *out)
+{
+    out->size = strlen(out->text);
+    out->prefix_size = strcspn(out->text, ":");
+    out->has_version = action_versioned(out->text) != NULL;
+    for (size_t i = 0; i < sizeof alsos / sizeof *alsos; i++)
+        if (!strcmp(alsos[i].event, out->text)) {
+            if (!out->also_count++)
+                out->also = &alsos[i];
+        }
+}
+
 void action_resolve(kim_text source, kim_text name, kim_text type, action *out)
 {
     static const char *const NOT_CALLS[] = {"AwsServiceEvent", "AwsConsoleSignIn", "AwsCloudTrailInsight"};
@@ -442,16 +454,17 @@ void action_resolve(kim_text source, kim_text name, kim_text type, action *out)
     kim_text plain = without_version(name);
     if (!resolve_name(source, name, out) && plain.size < name.size)
         resolve_name(source, plain, out);
-    if (out->kind != ACTION_KNOWN)
+    if (out->kind == ACTION_KNOWN)
+        complete(out);
+}
+
+void action_written(kim_text text, action *out)
+{
+    *out = (action){.kind = ACTION_UNMAPPED};
+    if (!action_spell(text, out->text))
         return;
-    out->size = strlen(out->text);
-    out->prefix_size = strcspn(out->text, ":");
-    out->has_version = action_versioned(out->text) != NULL;
-    for (size_t i = 0; i < sizeof alsos / sizeof *alsos; i++)
-        if (!strcmp(alsos[i].event, out->text)) {
-            if (!out->also_count++)
-                out->also = &alsos[i];
-        }
+    out->kind = ACTION_KNOWN;
+    complete(out);
 }
 
 const char *action_versioned(const char *text)

@@ -52,6 +52,9 @@ typedef struct action {
 /* source: "s3.amazonaws.com"; name: "ListObjects"; type: eventType, may be absent. Slow: keep the result. */
 void action_resolve(kim_text source, kim_text name, kim_text type, action *out);
 
+/* The same for an action as a message writes it, "iam:PassRole". */
+void action_written(kim_text text, action *out);
+
 /* Is "prefix:Name" in the catalogue? Its spelling there, into out; letters are folded. */
 bool action_spell(kim_text written, char out[ACTION_MAX_BYTES]);
 

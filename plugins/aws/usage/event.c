@@ -55,7 +55,7 @@ static inline bool is_space(char c)
 }
 
 /* The text of the string in hand, whose index entry is passed; absent, with a fault, where it is none. */
-static inline kim_text string(walk *w)
+static inline __attribute__((always_inline)) kim_text string(walk *w)
 {
     size_t begin = w->at[w->i] + 1;
     size_t end = w->at[++w->i];
@@ -88,7 +88,7 @@ static inline void skip(walk *w)
 }
 
 /* A string's text; absent for any other value, which is skipped. */
-static inline kim_text text_value(walk *w)
+static inline __attribute__((always_inline)) kim_text text_value(walk *w)
 {
     if (here(w) == '"')
         return string(w);
@@ -98,7 +98,7 @@ static inline kim_text text_value(walk *w)
 
 /* Steps to the next member of the object in hand and takes its name: false at the end or a fault.
  * `first` is the caller's, true before the first call; the walk stands on '{' then. */
-static inline bool member(walk *w, bool *first, kim_text *name)
+static inline __attribute__((always_inline)) bool member(walk *w, bool *first, kim_text *name)
 {
     char c;
     if (*first) {

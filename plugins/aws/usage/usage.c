@@ -89,11 +89,13 @@ static void tell(const reading *r, uint32_t level, const char *word, const char 
 
 /* ---- one event ---- */
 
-static const action *action_of(reading *r, const event *e)
+/* What three texts stand for: eventSource, eventName and eventType; or an action as a message writes it,
+ * alone. NULL without memory. */
+static const action *action_of(reading *r, kim_text source, kim_text name, kim_text type)
 {
     char key[512];
     size_t size = 0;
-    const kim_text parts[] = {e->source, e->name, e->type};
+    const kim_text parts[] = {source, name, type};
     for (size_t i = 0; i < 3; i++) {
         size_t part = parts[i].size < 160 ? parts[i].size : 160;
         if (part)
@@ -123,7 +125,10 @@ static const action *action_of(reading *r, const event *e)
     kept->key = (char *)(kept + 1);
     kept->size = size;
     memcpy(kept->key, key, size);
-    action_resolve(e->source, e->name, e->type, &kept->action);
+    if (kim_text_is_absent(name))
+        action_written(source, &kept->action);
+    else
+        action_resolve(source, name, type, &kept->action);
     r->actions[at] = kept;
     r->action_count++;
     return &kept->action;
@@ -181,20 +186,21 @@ static int32_t outcome_of(kim_text code)
 }
 
 /* "... is not authorized to perform: ACTION on resource: ARN because ...": what was denied in truth, which
- * need not be the call itself (iam:PassRole). False where the message says nothing of the kind. */
-static bool denied_action(kim_text message, char out[ACTION_MAX_BYTES], kim_text *resource)
+ * need not be the call itself (iam:PassRole). NULL where the message says nothing of the kind. */
+static const action *denied_action(reading *r, kim_text message, kim_text *resource)
 {
     static const char PERFORM[] = "not authorized to perform: ", ON[] = " on resource: ";
     const char *at = message.size ? memmem(message.bytes, message.size, PERFORM, sizeof PERFORM - 1) : NULL;
     if (!at)
-        return false;
+        return NULL;
     const char *end = message.bytes + message.size;
     at += sizeof PERFORM - 1;
     const char *stop = at;
     while (stop < end && *stop != ' ' && *stop != '\\' && *stop != '"')
         stop++;
-    if (!action_spell((kim_text){at, (size_t)(stop - at)}, out))
-        return false;
+    const action *denied = action_of(r, (kim_text){at, (size_t)(stop - at)}, KIM_NO_TEXT, KIM_NO_TEXT);
+    if (!denied || denied->kind != ACTION_KNOWN)
+        return NULL;
     *resource = KIM_NO_TEXT;
     if ((size_t)(end - stop) > sizeof ON && !memcmp(stop, ON, sizeof ON - 1)) {
         at = stop + sizeof ON - 1;
@@ -205,12 +211,12 @@ static bool denied_action(kim_text message, char out[ACTION_MAX_BYTES], kim_text
         if (stop - at > 8 && stop - at <= TARGET_MAX_BYTES && !memcmp(at, "arn:", 4))
             *resource = (kim_text){at, (size_t)(stop - at)};
     }
-    return true;
+    return denied;
 }
 
 static state_account *see_account(reading *r, kim_text id)
 {
-    if (r->account_seen && !strncmp(r->account_seen->id, id.bytes, id.size) && !r->account_seen->id[id.size])
+    if (r->account_seen && id.size == 12 && !memcmp(r->account_seen->id, id.bytes, 12) && !r->account_seen->id[12])
         return r->account_seen;
     return r->account_seen = state_account_of(r->state, id);
 }
@@ -268,24 +274,26 @@ static void remember_session(reading *r, const event *e, const who *w)
 
 static void count(reading *r, const event *e, const action *a, const who *w, rollup_use use)
 {
-    char denied[ACTION_MAX_BYTES];
     kim_text account = who_is_account(e->recipient) ? e->recipient : (kim_text){w->scope.bytes + 4, w->scope.size - 4};
     target one;
-    if (use.outcome == KIM_REFUSED && denied_action(e->error_message, denied, &one.arn) &&
-        (!kim_text_is_absent(one.arn) || strcmp(denied, a->text))) {
+    const action *denied = use.outcome == KIM_REFUSED ? denied_action(r, e->error_message, &one.arn) : NULL;
+    if (denied && (!kim_text_is_absent(one.arn) || strcmp(denied->text, a->text))) {
         one.widened = false;
-        add_use(r, use, &one, denied, strlen(denied));
+        add_use(r, use, &one, denied->text, denied->size);
         return;
     }
     const char *text = a->text;
+    size_t size = a->size;
     static const char *const VERSION[] = {"versionId", NULL};
-    if (a->has_version && event_find(e, e->request, VERSION, 0).size)
+    if (a->has_version && event_find(e, e->request, VERSION, 0).size) {
         text = action_versioned(a->text);
+        size = strlen(text);
+    }
     targets_find(e, text, a->prefix_size, account, w->partition, &r->targets);
     for (size_t i = 0; i < r->targets.count; i++)
-        add_use(r, use, &r->targets.items[i], text, strlen(text));
+        add_use(r, use, &r->targets.items[i], text, size);
     if (!r->targets.count)
-        add_use(r, use, NULL, text, strlen(text));
+        add_use(r, use, NULL, text, size);
     if (use.outcome == KIM_SUCCESS)
         for (size_t i = 0; i < a->also_count; i++)
             for (size_t nth = 0; nth < TARGET_MAX && target_also(e, &a->also[i], nth, w->partition, &r->targets, &one); nth++)
@@ -305,7 +313,7 @@ static int on_event(void *context, const event *e, kim_error *err)
         return 0;
     if (!time_of(r, e->time, &use.day, &use.at_unix_ms))
         return refuse(r, r->seen - 1, e->offset, "an eventTime that is no time");
-    const action *a = action_of(r, e);
+    const action *a = action_of(r, e->source, e->name, e->type);
     if (!a)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory to read a log");
     kim_text own = r->folder_account.size ? r->folder_account : kim_text_of(r->account);

@@ -203,6 +203,17 @@ static kim_text directory_scope(door *d)
     return KIM_NO_TEXT;
 }
 
+static kim_text scope_of(scratch *s, kim_text account)
+{
+    if (s->left < 16)
+        return KIM_NO_TEXT;
+    memcpy(s->at, "aws:", 4);
+    memcpy(s->at + 4, account.bytes, 12);
+    s->at += 16;
+    s->left -= 16;
+    return (kim_text){s->at - 16, 16};
+}
+
 const char *who_of(const event *e, const usage_state *state, kim_text own_account, char room[WHO_SCRATCH_BYTES],
                    who *out)
 {
@@ -221,7 +232,7 @@ const char *who_of(const event *e, const usage_state *state, kim_text own_accoun
         d.account = who_is_account(arn_field(d.identity, 4)) ? arn_field(d.identity, 4) : d.here;
     kim_text scope = is == is_directory_user ? directory_scope(&d) : KIM_NO_TEXT;
     if (kim_text_is_absent(scope) && who_is_account(d.account))
-        scope = print(&d.s, "aws:%.*s%.*s%.*s", d.account, KIM_TEXT(""), KIM_TEXT(""));
+        scope = scope_of(&d.s, d.account);
     if (kim_text_is_absent(scope))
         return "in which account, it does not say; set the option account";
 
