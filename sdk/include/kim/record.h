@@ -224,11 +224,13 @@ typedef struct kim_field {
     unsigned is_key : 1, is_required : 1;
     size_t max_bytes;           /* of a text, or of each of a list */
     const char *const *values;  /* of an enumeration: [0] is NULL, then the names; ends with NULL */
+    const char *help;           /* what it says, for doc/model.md */
 } kim_field;
 
 /* The rows of a type, in wire order; [*count]. NULL for an unknown type. */
 const kim_field *kim_record_fields(kim_record_type type, size_t *count);
 const char *kim_record_type_name(kim_record_type type); /* "scope" ...; NULL for an unknown one */
+const char *kim_record_type_help(kim_record_type type); /* what such a record says, for doc/model.md */
 /* The name of an enumeration's value in its field's table, such as kim_enum_name("identity", "kind", 1). */
 const char *kim_enum_name(const char *type, const char *field, int32_t value);
 
