@@ -109,7 +109,7 @@ static void what_cannot_be_read_is_refused_with_what_to_write(void **state)
     assert_refused(*state, "{" PROFILE "," REQUEST ",\"statements\":{}}", "statements is object; it must be a list");
     assert_refused(*state, "{" PROFILE "," REQUEST ",\"statements\":[{\"effect\":\"allow\",\"actions\":[{}]}]}", "actions is array; it must be a string or a list of strings");
     assert_refused(*state, "{" PROFILE "," REQUEST ",\"statements\":[{\"id\":\"s\",\"effect\":\"allow\"},{\"id\":\"s\",\"effect\":\"deny\"}]}", "two statements have the id 's'");
-    assert_refused(*state, "{\"profile\":{\"combining\":\"allow-union\"}," REQUEST ",\"statements\":[{\"id\":\"s9\",\"effect\":\"deny\"}]}", "statement 's9' denies");
+    assert_refused(*state, "{\"profile\":{\"combining\":\"allow-union\"}," REQUEST ",\"statements\":[{\"id\":\"s9\",\"effect\":\"deny\"}]}", "statement 's9' has effect deny, which allow-union does not know");
     assert_refused(*state, "{" PROFILE "," REQUEST ",\"edges\":[{\"from\":\"a\"}]}", "edges[0] needs from, type and to");
 }
 
