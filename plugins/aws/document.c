@@ -261,8 +261,7 @@ static int digit_of(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Percent-decodes (RFC 3986: '+' stays); what is no escape stays as it is. */
-static kim_text percent_decoded(kim_arena *arena, kim_text text)
+kim_text aws_percent_decoded(kim_arena *arena, kim_text text)
 {
     char *bytes = kim_arena_bytes(arena, text.size + 1);
     if (bytes == NULL)
@@ -292,7 +291,7 @@ static const kim_json *opened(aws_out *out, const kim_json *document, complaints
         kim_error why = {0};
         kim_text text = document->text;
         if (text.size && text.bytes[0] == '%')
-            text = percent_decoded(out->arena, text);
+            text = aws_percent_decoded(out->arena, text);
         document = text.bytes ? kim_json_parse(text.bytes, text.size, "policy", out->arena, &why) : NULL;
         if (document == NULL) {
             COMPLAIN(wrong, "the document is no JSON: %.300s", why.message);

@@ -33,6 +33,9 @@ int aws_document_put(aws_out *out, const aws_policy *as, const kim_json *documen
 /* A policy whose document is known to be there but could not be had. */
 int aws_document_put_unread(aws_out *out, const aws_policy *as, kim_text why, kim_error *err);
 
+/* Percent-decodes a text (RFC 3986: '+' stays); what is no escape stays as it is. */
+kim_text aws_percent_decoded(kim_arena *arena, kim_text text);
+
 /* Calls back for each principal of an Allow statement whose actions may assume a role, of a trust
  * policy: what edges are made of. `principal` as in a statement's subjects ("AWS:arn..."). */
 typedef int aws_trust_function(void *context, kim_text principal, kim_text via, kim_condition condition, kim_error *err);

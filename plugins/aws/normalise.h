@@ -43,6 +43,12 @@ int aws_normalise(aws_out *out, const char *kind, const aws_context *context, ki
  * "get-bucket-policy__my-bucket.json") and its first bytes; NULL where nothing matches. */
 const char *aws_recognise_kind(kim_text name, kim_text head);
 
+/* Where a kind stands in the order in which documents are best read (whose names others refer to first). */
+size_t aws_kind_rank(const char *kind);
+/* What a file's name says was asked about: "my-bucket" of "s3/get-bucket-policy__my-bucket.json" or of
+ * "get-bucket-policy/my-bucket.json", and behind a second "__" the second. '%2F' and the like are decoded. */
+void aws_subjects_of_name(kim_arena *arena, kim_text name, const char *kind, aws_context *context);
+
 /* Ends a collection before aws_out_flush: fits together what no single document knows (accounts of
  * the organisation that nobody read, access keys of the credential report). */
 int aws_normalise_end(aws_out *out, kim_error *err);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "plugins/aws/out.h"
+#include "plugins/aws/read.h"
 
 enum {
     JOIN_MAX_BYTES = 1024 * 1024 * 1024, /* all joined records of one account or organisation */
@@ -22,6 +23,7 @@ struct aws_join {
     kim_arena *arena;  /* the records and all that they point to */
     entry *slots;      /* [capacity], open addressing; a record's place is the start of its key */
     size_t capacity, count;
+    aws_note *notes;   /* in the arena, the last one first */
 };
 
 /* ---- copies and joins of fields ---- */
@@ -244,6 +246,32 @@ int aws_out_each(const aws_out *out, kim_record_type type, aws_out_function *fun
     return 0;
 }
 
+/* ---- notes ---- */
+
+int aws_out_note(aws_out *out, const aws_note *note, kim_error *err)
+{
+    if (out->join == NULL)
+        return 0;
+    kim_arena *arena = out->join->arena;
+    aws_note *copy = KIM_NEW(arena, aws_note);
+    if (copy == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "aws: no memory for a note");
+    *copy = *note;
+    kim_text *const texts[] = {&copy->scope, &copy->a, &copy->b, &copy->c, &copy->d, &copy->credential.id,
+                               &copy->credential.identity, &copy->credential.kind};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = kim_text_copy(arena, *texts[i]);
+    copy->credential.facts = joined_pairs(arena, note->credential.facts, (kim_pairs){NULL, 0});
+    copy->next = out->join->notes;
+    out->join->notes = copy;
+    return kim_arena_is_full(arena) ? kim_fail(err, KIM_ERR_NOMEM, "aws: no memory for a note") : 0;
+}
+
+const aws_note *aws_out_notes(const aws_out *out)
+{
+    return out->join ? out->join->notes : NULL;
+}
+
 /* ---- out ---- */
 
 static bool is_joined(const aws_out *out, const kim_record *record)
@@ -335,6 +363,7 @@ static void forget_joined(aws_join *join)
     free(join->slots);
     join->slots = NULL;
     join->capacity = join->count = 0;
+    join->notes = NULL;
     malloc_trim(0);
 }
 

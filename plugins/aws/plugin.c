@@ -17,12 +17,6 @@
 #pragma weak aws_usage
 #pragma weak aws_usage_recognise
 #pragma weak aws_usage_normalise
-#pragma weak aws_collect_live
-#pragma weak aws_collect_files
-#pragma weak aws_normalise
-#pragma weak aws_normalise_file
-#pragma weak aws_normalise_end
-#pragma weak aws_recognise_kind
 
 static int is_lacking(const char *what, kim_error *err)
 {
@@ -156,7 +150,7 @@ static int aws_recognise(const char *name, const uint8_t *head, size_t size)
     int log = aws_usage_recognise == NULL ? 0 : aws_usage_recognise(name, head, size);
     if (log == 2)
         return 3;
-    return aws_recognise_kind != NULL && aws_recognise_kind(kim_text_of(name), (kim_text){(const char *)head, size}) ? 2 : log;
+    return aws_recognise_kind(kim_text_of(name), (kim_text){(const char *)head, size}) ? 2 : log;
 }
 
 /* What one document, or all of a collection, says: joined, then sent. */
@@ -191,8 +185,6 @@ static int aws_plugin_normalise(void *instance, const kim_document *document, ki
     aws_plugin *self = instance;
     if (strcmp(document->kind, "case") == 0)
         return aws_case_normalise(&self->cases, document->name, (const char *)document->bytes, document->size, err);
-    if (aws_normalise == NULL)
-        return is_lacking(document->kind, err);
     if (strcmp(document->kind, "file") == 0 && aws_usage_recognise != NULL && aws_usage_recognise(document->name, document->bytes, document->size) == 2)
         return aws_usage_normalise(self->host, aws_setting_text(self, "account"), document, err);
     return as_one(self, normalise_document, document, err);
@@ -200,9 +192,9 @@ static int aws_plugin_normalise(void *instance, const kim_document *document, ki
 
 static int collect_all(aws_plugin *self, aws_out *out, const void *what, kim_error *err)
 {
-    if (aws_setting(self, "files").count && aws_collect_files != NULL)
+    if (aws_setting(self, "files").count)
         return aws_collect_files(self, out, err);
-    return aws_collect_live == NULL ? is_lacking("the APIs", err) : aws_collect_live(self, *(const uint32_t *)what, out, err);
+    return aws_collect_live(self, *(const uint32_t *)what, out, err);
 }
 
 static int aws_collect(void *instance, uint32_t mode, kim_error *err)
