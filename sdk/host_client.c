@@ -22,10 +22,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,6 +42,7 @@ enum {
     START_TIMEOUT_MS = 10000,
     LINE_MAX_BYTES = 1024,             /* of the provider's output; longer lines are broken */
     LAST_WORDS_BYTES = 256,
+    ENDED_KEPT = 16,                   /* results kept for a wait that comes after the end */
 };
 
 typedef struct open_call {
@@ -59,10 +62,13 @@ struct host_client {
     int socket, output, process, epoll; /* process: a pidfd; output: what the provider prints */
     bool wants_write;
     frame_stream *frames;
+    _Atomic uint64_t *mark; /* shared with the host: the call that began last */
 
     host_about about;
-    char *about_text; /* id, version, vendor and summary, each NUL-terminated */
+    char *about_text; /* id, version, vendor, summary and hosts, each NUL-terminated */
+    const char *hosts[HOST_MAX_HOSTS + 1];
     bool ready;
+    kim_error refusal; /* why the plugin could not open, as READY said */
 
     open_call *calls; /* ring: [OPEN_MAX_CALLS] */
     size_t first, count;
@@ -71,9 +77,7 @@ struct host_client {
     int64_t deadline_ms; /* of the oldest call; -1: none */
     bool interrupted;    /* the oldest call passed its deadline and was asked to stop */
 
-    uint64_t awaited;    /* the call whose result `result` shall be; 0: none */
-    bool awaited_done;
-    host_result result;
+    struct { uint64_t call; host_result result; } ended[ENDED_KEPT]; /* by call % ENDED_KEPT */
     kim_error worst;     /* the first failure since a wait for all began */
 
     char line[LINE_MAX_BYTES];
@@ -140,6 +144,14 @@ static open_call *oldest(host_client *client)
     return client->count ? &client->calls[client->first] : NULL;
 }
 
+static const open_call *call_numbered(const host_client *client, uint64_t id)
+{
+    for (size_t i = 0; i < client->count; i++)
+        if (client->calls[(client->first + i) % OPEN_MAX_CALLS].id == id)
+            return &client->calls[(client->first + i) % OPEN_MAX_CALLS];
+    return NULL;
+}
+
 /* The clock of the oldest call starts when it becomes the oldest. */
 static void start_clock(host_client *client)
 {
@@ -159,10 +171,8 @@ static void end_oldest(host_client *client, const host_result *result)
     client->open_bytes -= call.bytes;
     client->open_files -= call.has_file;
     start_clock(client);
-    if (call.id == client->awaited) {
-        client->awaited_done = true;
-        client->result = final;
-    }
+    client->ended[call.id % ENDED_KEPT].call = call.id;
+    client->ended[call.id % ENDED_KEPT].result = final;
     if (final.error.code && !client->worst.code)
         client->worst = final.error;
     if (client->handlers.done)
@@ -220,7 +230,8 @@ static void describe_end(host_client *client, char *words, size_t size)
  * first  what was wrong, if anything but the process's own end was; its message stays in front */
 static int finish(host_client *client, const kim_error *first)
 {
-    const open_call *running = oldest(client);
+    const open_call *running = call_numbered(client, atomic_load(client->mark));
+    uint64_t culprit = running ? running->id : 0;
     const char *in = running ? call_names[running->type] : client->ready ? "no call" : "its start";
     char words[128];
     if (first)
@@ -236,9 +247,10 @@ static int finish(host_client *client, const kim_error *first)
     else
         kim_fail(&client->why, KIM_ERR_IO, "provider host of '%s' (%s) %s in %s%s%s", client->instance,
                  client->plugin, words, in, *client->last_words ? "; its last words: " : "", client->last_words);
-    host_result result = {.error = client->why};
+    host_result guilty = {.error = client->why}, other = {.error = client->why};
+    other.error.code = KIM_ERR_STOPPED;
     while (client->count)
-        end_oldest(client, &result);
+        end_oldest(client, oldest(client)->id == culprit ? &guilty : &other);
     return -1;
 }
 
@@ -337,31 +349,39 @@ static open_call *said_call(said *s)
     return NULL;
 }
 
+/* Puts a C string; returns the place behind it. */
+static char *append_string(char *at, kim_text text)
+{
+    return at + sprintf(at, "%.*s", KIM_PRINT(text)) + 1;
+}
+
 static void on_ready(said *s)
 {
     host_client *client = s->client;
-    said_error(s, &client->why);
-    kim_text texts[4];
-    size_t size = 0;
-    for (int i = 0; i < 4; i++) {
-        texts[i] = said_text(s);
-        size += texts[i].size + 1;
-    }
-    client->about.abi_major = (uint16_t)said_uint(s);
-    client->about.abi_minor = (uint16_t)said_uint(s);
-    client->about.capabilities = (uint32_t)said_uint(s);
-    char *at = malloc(size);
-    if (!at || s->in.fault || client->about_text) {
-        free(at);
+    host_about *about = &client->about;
+    const char **to[4] = {&about->id, &about->version, &about->vendor, &about->summary};
+    char *at = client->about_text ? NULL : malloc((size_t)(s->in.end - s->in.at) + HOST_MAX_HOSTS + 5);
+    if (!at) {
         pack_fault(&s->in, "comes twice, or without memory for it");
         return;
     }
     client->about_text = at;
-    const char **to[] = {&client->about.id, &client->about.version, &client->about.vendor, &client->about.summary};
+    said_error(s, &client->refusal);
     for (int i = 0; i < 4; i++) {
         *to[i] = at;
-        at += sprintf(at, "%.*s", KIM_PRINT(texts[i])) + 1;
+        at = append_string(at, said_text(s));
     }
+    about->abi_major = (uint16_t)said_uint(s);
+    about->abi_minor = (uint16_t)said_uint(s);
+    about->capabilities = (uint32_t)said_uint(s);
+    uint32_t host_count = s->fields ? pack_read_array(&s->in) : 0;
+    if (host_count > HOST_MAX_HOSTS)
+        pack_fault(&s->in, "names too many hosts");
+    for (uint32_t i = 0; i < host_count && !s->in.fault; i++) {
+        client->hosts[i] = at;
+        at = append_string(at, pack_read_text(&s->in, HOST_TEXT_MAX_BYTES));
+    }
+    about->hosts = client->hosts;
     client->ready = true;
 }
 
@@ -591,18 +611,26 @@ int host_client_step(host_client *client, int timeout_ms, kim_error *err)
     }
 }
 
+/* The result of a call that has ended; NULL with err where too many ended since. */
+static const host_result *result_of(const host_client *client, uint64_t call, kim_error *err)
+{
+    if (client->ended[call % ENDED_KEPT].call == call)
+        return &client->ended[call % ENDED_KEPT].result;
+    kim_fail(err, KIM_ERR_NOT_FOUND, "call %llu ended before anybody waited for it; the handler 'done' had its result",
+             (unsigned long long)call);
+    return NULL;
+}
+
 int host_client_wait_result(host_client *client, uint64_t call, host_result *result, kim_error *err)
 {
-    client->awaited = call;
-    client->awaited_done = false;
     client->worst = (kim_error){0};
-    while (call ? !client->awaited_done : client->count > 0)
-        if (host_client_step(client, -1, err) < 0 && !client->awaited_done)
+    while (call ? call_numbered(client, call) != NULL : client->count > 0)
+        if (host_client_step(client, -1, err) < 0 && client->count > 0)
             return -1;
-    client->awaited = 0;
-    if (!call)
-        client->result = (host_result){.error = client->worst};
-    *result = client->result;
+    const host_result all = {.error = client->worst}, *found = call ? result_of(client, call, err) : &all;
+    if (!found)
+        return -1;
+    *result = *found;
     if (result->error.code && err)
         *err = result->error;
     return result->error.code ? -1 : 0;
@@ -828,9 +856,9 @@ static char **passed_environment(void)
     return passed;
 }
 
-/* Starts the program with `socket` as descriptor 3 and `output` as 1 and 2, in a group of its own and
+/* Starts the program with `socket` as descriptor 3, `mark` as 4 and `output` as 1 and 2, in a group of its own and
  * with no signal blocked or ignored. */
-static int spawn(host_client *client, int socket, int output, kim_error *err)
+static int spawn(host_client *client, int socket, int output, int mark, kim_error *err)
 {
     char *const arguments[] = {client->program, client->plugin, NULL};
     char **environment = passed_environment();
@@ -844,6 +872,7 @@ static int spawn(host_client *client, int socket, int output, kim_error *err)
     posix_spawn_file_actions_adddup2(&actions, output, 1);
     posix_spawn_file_actions_adddup2(&actions, output, 2);
     posix_spawn_file_actions_adddup2(&actions, socket, HOST_SOCKET);
+    posix_spawn_file_actions_adddup2(&actions, mark, HOST_MARK);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -866,45 +895,58 @@ static int watch(host_client *client, int descriptor)
     return epoll_ctl(client->epoll, EPOLL_CTL_ADD, descriptor, &watched);
 }
 
-static int connect_process(host_client *client, kim_error *err)
+/* A descriptor above those that the child uses: dup2 onto itself would leave it closed on exec. */
+static int move_up(int descriptor)
 {
-    int sockets[2] = {-1, -1}, output[2] = {-1, -1};
-    int result = -1;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0 || pipe2(output, O_CLOEXEC) < 0) {
-        kim_fail(err, KIM_ERR_IO, "no sockets for a provider host: %s", strerror(errno));
-        goto end;
-    }
-    /* dup2 onto itself would leave it closed on exec: keep clear of the number that the child uses */
-    int theirs = fcntl(sockets[1], F_DUPFD_CLOEXEC, HOST_SOCKET + 1);
-    int printed = fcntl(output[1], F_DUPFD_CLOEXEC, HOST_SOCKET + 1);
-    if (theirs >= 0 && printed >= 0)
-        result = spawn(client, theirs, printed, err);
-    else
-        kim_fail(err, KIM_ERR_IO, "no descriptors for a provider host: %s", strerror(errno));
-    if (theirs >= 0)
-        close(theirs);
-    if (printed >= 0)
-        close(printed);
-    if (result < 0)
-        goto end;
+    int moved = descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, HOST_MARK + 1);
+    if (descriptor >= 0)
+        close(descriptor);
+    return moved;
+}
+
+static int make_mark(host_client *client)
+{
+    int memory = move_up(memfd_create("kim-mark", MFD_CLOEXEC));
+    if (memory < 0 || ftruncate(memory, sizeof *client->mark) < 0)
+        return memory;
+    client->mark = mmap(NULL, sizeof *client->mark, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    if (client->mark == MAP_FAILED)
+        client->mark = NULL;
+    return memory;
+}
+
+/* Descriptors of both sides: [0] ours, [1] the process's. */
+static int start_process(host_client *client, kim_error *err)
+{
+    int sockets[2] = {-1, -1}, output[2] = {-1, -1}, mark = make_mark(client), result = -1;
+    bool made = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0 && pipe2(output, O_CLOEXEC) == 0;
+    sockets[1] = move_up(sockets[1]);
+    output[1] = move_up(output[1]);
     client->socket = sockets[0];
     client->output = output[0];
-    sockets[0] = output[0] = -1;
+    if (!made || !client->mark || sockets[1] < 0 || output[1] < 0)
+        kim_fail(err, KIM_ERR_IO, "no descriptors for a provider host: %s", strerror(errno));
+    else
+        result = spawn(client, sockets[1], output[1], mark, err);
+    const int theirs[] = {sockets[1], output[1], mark};
+    for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+        if (theirs[i] >= 0)
+            close(theirs[i]);
+    return result;
+}
+
+static int connect_process(host_client *client, kim_error *err)
+{
+    if (start_process(client, err) < 0)
+        return -1;
     client->process = pidfd_open(client->pid, 0);
     client->epoll = epoll_create1(EPOLL_CLOEXEC);
     client->frames = frame_stream_new(client->socket, err);
     if (client->process < 0 || client->epoll < 0 || !client->frames || watch(client, client->socket) < 0 ||
         watch(client, client->output) < 0 || watch(client, client->process) < 0 ||
         fcntl(client->output, F_SETFL, O_NONBLOCK) < 0)
-        result = kim_fail(err, KIM_ERR_IO, "cannot watch a provider host: %s", strerror(errno));
-end:
-    for (int i = 0; i < 2; i++) {
-        if (sockets[i] >= 0)
-            close(sockets[i]);
-        if (output[i] >= 0)
-            close(output[i]);
-    }
-    return result;
+        return kim_fail(err, KIM_ERR_IO, "cannot watch a provider host: %s", strerror(errno));
+    return 0;
 }
 
 static int await_ready(host_client *client, uint32_t timeout_ms, kim_error *err)
@@ -919,10 +961,12 @@ static int await_ready(host_client *client, uint32_t timeout_ms, kim_error *err)
             finish(client, &late);
             return fail_over(client, err);
         }
-        if (host_client_step(client, (int)left, err) < 0)
+        if (host_client_step(client, (int)left, err) < 0 && !client->ready)
             return -1;
     }
-    return client->why.code ? fail_over(client, err) : 0;
+    if (client->refusal.code && err)
+        *err = client->refusal;
+    return client->refusal.code ? -1 : 0;
 }
 
 host_client *host_client_start(const host_options *options, kim_error *err)
@@ -982,6 +1026,8 @@ void host_client_stop(host_client *client, uint32_t grace_ms)
     for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++)
         if (descriptors[i] >= 0)
             close(descriptors[i]);
+    if (client->mark)
+        munmap((void *)client->mark, sizeof *client->mark);
     free(client->about_text);
     free(client->instance);
     free(client->program);

@@ -90,6 +90,7 @@ typedef struct host_about {
     const char *id, *version, *vendor, *summary;
     uint16_t abi_major, abi_minor;
     uint32_t capabilities; /* KIM_CAN_* */
+    const char *const *hosts; /* that it needs to reach; ends with NULL */
 } host_about;
 
 /* Starts the process, loads the plugin and opens it with the settings. Blocks until that is done.
@@ -143,10 +144,11 @@ void host_client_interrupt(host_client *client);
  *
  * Returns 0; or -1 once the conversation is over, with why (KIM_ERR_IO: ended, by which signal, in
  * which call, its last words; KIM_ERR_TIMEOUT: killed at the deadline; KIM_ERR_CORRUPT: spoke
- * nonsense). `done` has then been called for every open call with that error; the first of them is the
- * one that was running, and the others may be tried again on a new client. */
+ * nonsense). `done` has then been called for every open call: the one that was running has that error,
+ * the others KIM_ERR_STOPPED: they may be tried again on a new client. */
 int host_client_step(host_client *client, int timeout_ms, kim_error *err);
-/* Steps until that call is done (0: all of them). 0 if it went well; -1 with its error. */
+/* Steps until that call is done (0: all of them). 0 if it went well; -1 with its error; for all of them
+ * with the first. Of calls that ended before, the last 16 can still be waited for (KIM_ERR_NOT_FOUND). */
 int host_client_wait(host_client *client, uint64_t call, kim_error *err);
 /* As wait, and gives the whole result. */
 int host_client_wait_result(host_client *client, uint64_t call, host_result *result, kim_error *err);

@@ -3,8 +3,10 @@
  * host_frames.h - what a parent and its kim-provider-host say to each other, as frames.
  *
  * Each frame's payload is a msgpack array of the fields named here. The parent starts the process
- * with the socket as descriptor 3, sends SETTINGS, and gets READY. Calls are carried out one after the
- * other, in order; each ends with DONE. While a call runs, the host may ask (COMMIT, DIAL, SECRET) and
+ * with the socket as descriptor 3, sends SETTINGS, and gets READY. Answers are gathered while more calls
+ * wait; descriptor 4 is memory that both share, where the host notes the number of each call as it
+ * begins, so that the parent knows which one a crash belongs to. Calls are
+ * carried out one after the other, in order; each ends with DONE. While a call runs, the host may ask (COMMIT, DIAL, SECRET) and
  * then waits for the answer; there is never more than one question open.
  *
  * Both sides come from the same build: no version is negotiated here.
@@ -12,7 +14,7 @@
 #ifndef KIM_HOST_FRAMES_H
 #define KIM_HOST_FRAMES_H
 
-enum { HOST_SOCKET = 3 };
+enum { HOST_SOCKET = 3, HOST_MARK = 4 };
 
 enum {
     /* parent to host */
@@ -29,7 +31,8 @@ enum {
     HOST_INTERRUPT = 11,     /* call: it and those before it shall stop */
 
     /* host to parent */
-    HOST_READY = 32,   /* code, message, id, version, vendor, summary, abi_major, abi_minor, capabilities */
+    HOST_READY = 32,   /* code, message, id, version, vendor, summary, abi_major, abi_minor, capabilities,
+                        [host, ...] */
     HOST_RECORDS = 33, /* call, records */
     HOST_COMMIT = 34,  /* call, cursor, records */
     HOST_OUTPUT = 35,  /* call, bytes */
@@ -42,6 +45,7 @@ enum {
 
 enum {
     HOST_CLOSE_GRACE_MS = 4000, /* from the deadline, when should_stop turns true, to SIGKILL */
+    HOST_MAX_HOSTS = 64,       /* that a plugin may ask to reach */
     HOST_TEXT_MAX_BYTES = 4096, /* of an event, message or name in a frame; longer ones are cut */
 };
 

@@ -33,7 +33,7 @@ enum {
     PROTOCOL_STREAM_MAX_BYTES = 128,
     PROTOCOL_NAME_MAX_BYTES = 128,   /* an agent's or provider's name */
     PROTOCOL_TEXT_MAX_BYTES = 1024,  /* a reason in words */
-    PROTOCOL_CURSOR_MAX_BYTES = 16 * 1024,
+    PROTOCOL_CURSOR_MAX_BYTES = KIM_CURSOR_MAX_BYTES,
     PROTOCOL_TOKEN_MAX_BYTES = 512,
     PROTOCOL_COMMAND_MAX_BYTES = 256 * 1024,
     PROTOCOL_WINDOW = 8,             /* messages in flight that a controller grants unless it says otherwise */
