@@ -52,18 +52,23 @@ static const option identities_options[] = {
 
 #define SELECTION_OPTIONS                                                                              \
     {"identity", 'i', "IDENTITY", NULL, false, "only of this identity"},                              \
-    {"scope", 0, "SCOPE", NULL, false, "only in this scope and those below it"},                      \
-    {"days", 'd', "DAYS", NULL, false, "the window of usage, back from today; 90 unless given"},      \
+    {"scope", 0, "SCOPE", NULL, false, "only in this scope"},                                          \
+    {"days", 'd', "DAYS", NULL, false, "the window of usage, back from the newest log entry; 90 unless given"},      \
     {"limit", 'n', "COUNT", NULL, false, "at most so many, the largest first"}
 
-static const option gaps_options[] = {SELECTION_OPTIONS, {NULL, 0, NULL, NULL, false, NULL}};
+static const option gaps_options[] = {
+    SELECTION_OPTIONS,
+    {"kind", 'k', "KIND", "human service workload device ai_agent group role public", false, "only of this kind of identity"},
+    {NULL, 0, NULL, NULL, false, NULL},
+};
 static const option findings_options[] = {
     SELECTION_OPTIONS,
-    {"kind", 'k', "KIND", NULL, false, "only this kind of finding"},
+    {"kind", 'k', "KIND", "administrator can_become_administrator wildcard_grant unused_identity unused_credential password_without_second_factor",
+     false, "only this kind of finding"},
     {NULL, 0, NULL, NULL, false, NULL},
 };
 static const option propose_options[] = {
-    {"days", 'd', "DAYS", NULL, false, "the window of usage, back from today; 90 unless given"},
+    {"days", 'd', "DAYS", NULL, false, "the window of usage, back from the newest log entry; 90 unless given"},
     {"format", 'f', "FORMAT", "json terraform", false, "the policy as the provider's JSON, or as Terraform"},
     {NULL, 0, NULL, NULL, false, NULL},
 };

@@ -332,16 +332,17 @@ static int print_selection(const invocation *in, const char *route, const list_v
 
 static void write_gap(rows *r, const kim_json *item, kim_arena *arena)
 {
-    static const char *const names[] = {"identity", "granted", "used", "unused"};
-    put_all(r, item, names, 4);
+    static const char *const names[] = {"identity", "granted", "used", "unused", "unseen", "conditional"};
+    put_all(r, item, names, 6);
     rows_cell(r, words_time(kim_json_get(item, "last_used_unix_ms"), arena));
 }
 
 int run_gaps(const invocation *in, kim_error *err)
 {
     static const column columns[] = {
-        {"identity", 0, 1}, {"granted", 1, 0}, {"used", 1, 0}, {"unused", 1, 0}, {"last used", 0, 0}};
-    static const list_view view = {"gaps", columns, 5, write_gap, "no gap between granted and used"};
+        {"identity", 0, 1}, {"granted", 1, 0}, {"used", 1, 0}, {"unused", 1, 0},
+        {"unseen", 1, 0}, {"conditional", 1, 0}, {"last used", 0, 0}};
+    static const list_view view = {"gaps", columns, 7, write_gap, "no gap between granted and used"};
     return print_selection(in, "/v1/gaps", &view, err);
 }
 

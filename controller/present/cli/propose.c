@@ -1,18 +1,130 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * propose.c - kim propose: the reduced policy, in the provider's own language.
+ *
+ * Standard output has the policy and nothing else, ready for a file; what is to be said about it goes
+ * to standard error.
  */
+#include <string.h>
+
 #include "controller/present/cli/print.h"
+#include "controller/present/cli/providers.h"
+#include "controller/present/cli/words.h"
+
+static int write_json(const kim_json *value, bool pretty, kim_bytes *to, kim_error *err)
+{
+    kim_json_writer *writer = kim_json_writer_new(pretty);
+    size_t size;
+    if (writer == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a proposal");
+    kim_json_put_json(writer, value);
+    kim_json_end_line(writer);
+    const char *bytes = kim_json_writer_bytes(writer, &size, err);
+    if (bytes != NULL)
+        kim_bytes_append(to, bytes, size);
+    kim_json_writer_free(writer);
+    if (to->failed)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a proposal");
+    return bytes != NULL ? 0 : -1;
+}
+
+/* ---- the policy ---- */
+
+static void keep_output(void *context, uint64_t call, const uint8_t *bytes, size_t size)
+{
+    (void)call;
+    kim_bytes_append(context, bytes, size);
+}
+
+/* A proposal in another format is its provider's to write. */
+static int render(const kim_json *proposal, const char *format, kim_bytes *to, kim_error *err)
+{
+    kim_text provider = kim_json_text_of(proposal, "provider");
+    char name[PROVIDER_NAME_MAX_BYTES];
+    host_options options = {.plugin = name, .call_timeout_ms = 60 * 1000,
+                            .handlers = {.context = to, .output = keep_output}};
+    if (!providers_is_known(provider))
+        return kim_fail(err, KIM_ERR_NOT_FOUND, "the provider '%.*s' is not installed here; known are %s",
+                        (int)(provider.size < 64 ? provider.size : 64), provider.bytes ? provider.bytes : "", providers_known());
+    snprintf(name, sizeof name, "%.*s", KIM_PRINT(provider));
+    kim_bytes text = {0};
+    host_client *host = write_json(proposal, false, &text, err) == 0 ? host_client_start(&options, err) : NULL;
+    uint64_t call = host != NULL ? host_client_render(host, format, text.data, text.size, err) : 0;
+    int result = call != 0 ? host_client_wait(host, call, err) : -1;
+    host_client_stop(host, 1000);
+    kim_bytes_free(&text);
+    return result == 0 && to->failed ? kim_fail(err, KIM_ERR_NOMEM, "no memory for a policy") : result;
+}
+
+/* ---- what is to be said about it ---- */
+
+static void explain(const kim_json *proposal, kim_arena *arena)
+{
+    rows_style plain = {0};
+    const kim_json *replay = kim_json_get(proposal, "replay"), *kept = kim_json_get(proposal, "kept");
+    kim_text granted = kim_json_text_of(proposal, "granted"), proposed = kim_json_text_of(proposal, "proposed");
+    kim_text used = kim_json_text_of(replay, "used"), allowed = kim_json_text_of(replay, "still_allowed");
+    kim_text conditional = kim_json_text_of(proposal, "conditional");
+    bool new_access = kim_json_bool(kim_json_get(replay, "new_access"), true);
+    rows_field(stderr, plain, "actions",
+               kim_text_format(arena, "%.*s granted, %.*s proposed, of these %.*s under a condition", KIM_PRINT(granted),
+                               KIM_PRINT(proposed), KIM_PRINT(conditional)), PLAIN);
+    rows_field(stderr, plain, "replay",
+               kim_text_format(arena, "%.*s of %.*s uses still allowed, %s", KIM_PRINT(allowed), KIM_PRINT(used),
+                               new_access ? "AND NEW ACCESS: do not apply it" : "nothing new is"), PLAIN);
+    rows_field(stderr, plain, "replaces", words_list(kim_json_get(proposal, "replaces"), arena), PLAIN);
+    for (size_t i = 0; kim_json_is(kept, KIM_JSON_ARRAY) && i < kept->count; i++) {
+        kim_text action = kim_json_text_of(&kept->items[i], "action"), resource = kim_json_text_of(&kept->items[i], "resource");
+        kim_text reason = kim_json_text_of(&kept->items[i], "reason");
+        rows_field(stderr, plain, "kept", kim_text_format(arena, "%.*s on %.*s: %.*s", KIM_PRINT(action),
+                                                          KIM_PRINT(resource), KIM_PRINT(reason)), PLAIN);
+    }
+}
+
+static int print_one(const invocation *in, const kim_json *proposal, kim_arena *arena, kim_error *err)
+{
+    const char *format = given(in, "format", "json");
+    kim_bytes text = {0};
+    int result = strcmp(format, "json") == 0 ? write_json(kim_json_get(proposal, "document"), true, &text, err)
+                                             : render(proposal, format, &text, err);
+    if (result == 0 && fwrite(text.data, 1, text.size, stdout) != text.size)
+        result = kim_fail(err, KIM_ERR_IO, "standard output takes no more");
+    if (result == 0 && !in->quiet)
+        explain(proposal, arena);
+    kim_bytes_free(&text);
+    return result;
+}
+
+static const char *proposal_path(const invocation *in, kim_bytes *path, kim_error *err)
+{
+    static const char *const options[] = {"days", NULL};
+    client_path(path, "/v1/proposals");
+    client_param(path, "identity", in->arguments[0]);
+    print_add_options(path, in, options);
+    return client_path_text(path, err);
+}
 
 int run_propose(const invocation *in, kim_error *err)
 {
     kim_bytes path = {0};
-    static const char *const options[] = {"days", NULL};
-    client_path(&path, "/v1/proposals");
-    client_param(&path, "identity", in->arguments[0]);
-    print_add_options(&path, in, options);
-    const char *text = client_path_text(&path, err);
-    int result = text != NULL ? print_json(in, text, err) : -1;
+    kim_arena *arena = kim_arena_new(PRINT_ARENA_BYTES);
+    client *c = client_open(in->socket, err);
+    const char *text = proposal_path(in, &path, err);
+    int result = -1;
+    if (in->form == AS_CSV)
+        kim_fail(err, KIM_ERR_UNSUPPORTED, "a policy has no rows; leave out -o csv, or write -o json for the whole proposal");
+    else if (in->form == AS_JSON && text != NULL)
+        result = print_json(in, text, err);
+    else if (c != NULL && arena != NULL && text != NULL) {
+        const kim_json *answer = client_ask(c, text, NULL, 0, arena, err);
+        const kim_json *list = kim_json_get(answer, "proposals");
+        if (kim_json_is(list, KIM_JSON_ARRAY) && list->count > 0)
+            result = print_one(in, &list->items[0], arena, err);
+        else if (answer != NULL)
+            kim_fail(err, KIM_ERR_NOT_FOUND, "there is nothing to propose for '%.256s'", in->arguments[0]);
+    }
+    client_close(c);
+    kim_arena_free(arena);
     kim_bytes_free(&path);
     return result;
 }

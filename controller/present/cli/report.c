@@ -9,7 +9,8 @@
 #include "controller/present/cli/report.h"
 #include "controller/present/cli/words.h"
 
-enum { NOTES_KEPT = 50, ROWS_SHOWN = 10 };
+enum { NOTES_KEPT = 50 };
+#define ROWS_SHOWN_TEXT "10" /* of each part; the commands show all */
 
 struct report_notes {
     size_t count; /* all of them */
@@ -70,10 +71,10 @@ typedef struct part {
 
 /* A part that this controller does not compute is left out. */
 static const part parts[] = {
-    {"Findings", "/v1/findings?limit=10", "findings",
+    {"Findings", "/v1/findings", "findings",
      {{"severity", 0, 0}, {"finding", 0, 0}, {"identity", 0, 1}, {"detail", 0, 1}},
      {"severity", "kind", "identity", "detail"}, 4},
-    {"Largest gaps between granted and used", "/v1/gaps?limit=10", "gaps",
+    {"Largest gaps between granted and used", "/v1/gaps", "gaps",
      {{"identity", 0, 1}, {"granted", 1, 0}, {"used", 1, 0}, {"unused", 1, 0}},
      {"identity", "granted", "used", "unused"}, 4},
 };
@@ -84,7 +85,20 @@ typedef struct answers {
     const kim_json *of[PARTS]; /* NULL: not computed */
 } answers;
 
-static int ask_all(const char *socket, kim_arena *arena, answers *out, kim_error *err)
+static const kim_json *ask_part(const invocation *in, client *c, const part *p, kim_arena *arena, kim_error *err)
+{
+    static const char *const options[] = {"days", NULL};
+    kim_bytes path = {0};
+    client_path(&path, p->path);
+    client_param(&path, "limit", ROWS_SHOWN_TEXT);
+    print_add_options(&path, in, options);
+    const char *text = client_path_text(&path, err);
+    const kim_json *answer = text != NULL ? client_ask(c, text, NULL, 0, arena, err) : NULL;
+    kim_bytes_free(&path);
+    return answer;
+}
+
+static int ask_all(const invocation *in, const char *socket, kim_arena *arena, answers *out, kim_error *err)
 {
     client *c = client_open(socket, err);
     memset(out, 0, sizeof *out);
@@ -93,7 +107,7 @@ static int ask_all(const char *socket, kim_arena *arena, answers *out, kim_error
     out->status = client_ask(c, "/v1/status", NULL, 0, arena, err);
     for (size_t i = 0; i < PARTS && out->status != NULL; i++) {
         kim_error why;
-        out->of[i] = client_ask(c, parts[i].path, NULL, 0, arena, &why);
+        out->of[i] = ask_part(in, c, &parts[i], arena, &why);
         if (out->of[i] == NULL && why.code != KIM_ERR_UNSUPPORTED) {
             *err = why;
             out->status = NULL;
@@ -134,7 +148,7 @@ static void print_part(const part *p, const kim_json *of, rows_style style)
     if (r == NULL)
         return;
     printf("\n%s\n", p->heading);
-    for (size_t i = 0; i < list->count && i < ROWS_SHOWN; i++)
+    for (size_t i = 0; i < list->count; i++)
         for (size_t k = 0; k < p->count; k++)
             rows_cell(r, kim_json_text_of(&list->items[i], p->names[k]));
     rows_end(r, NULL);
@@ -263,7 +277,7 @@ int report_print(const invocation *in, const char *socket, const sources *found,
 {
     kim_arena *arena = kim_arena_new(PRINT_ARENA_BYTES);
     answers all;
-    int result = arena != NULL ? ask_all(socket, arena, &all, err) : kim_fail(err, KIM_ERR_NOMEM, "no memory for a report");
+    int result = arena != NULL ? ask_all(in, socket, arena, &all, err) : kim_fail(err, KIM_ERR_NOMEM, "no memory for a report");
     if (result == 0 && in->form == AS_JSON)
         result = print_json_report(&all, found, notes, err);
     else if (result == 0 && in->form == AS_CSV)

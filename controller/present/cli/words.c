@@ -34,20 +34,28 @@ static kim_text term_in_words(const kim_json *term, int depth, kim_arena *arena)
     if (depth > 32) /* deeper than anybody reads */
         return KIM_TEXT("...");
     const kim_json *part;
-    kim_text text;
-    if ((part = kim_json_get(term, "any")) != NULL)
-        return kim_text_format(arena, "(%.*s)", KIM_PRINT(terms_in_words(part, " or ", depth, arena)));
-    if ((part = kim_json_get(term, "all")) != NULL)
-        return kim_text_format(arena, "(%.*s)", KIM_PRINT(terms_in_words(part, " and ", depth, arena)));
-    if ((part = kim_json_get(term, "not")) != NULL)
-        return kim_text_format(arena, "not %.*s", KIM_PRINT(term_in_words(part, depth + 1, arena)));
+    kim_text text; /* made once: KIM_PRINT names its argument twice */
+    if ((part = kim_json_get(term, "any")) != NULL) {
+        text = terms_in_words(part, " or ", depth, arena);
+        return kim_text_format(arena, "(%.*s)", KIM_PRINT(text));
+    }
+    if ((part = kim_json_get(term, "all")) != NULL) {
+        text = terms_in_words(part, " and ", depth, arena);
+        return kim_text_format(arena, "(%.*s)", KIM_PRINT(text));
+    }
+    if ((part = kim_json_get(term, "not")) != NULL) {
+        text = term_in_words(part, depth + 1, arena);
+        return kim_text_format(arena, "not %.*s", KIM_PRINT(text));
+    }
     if (!kim_text_is_absent(text = kim_json_text_of(term, "expression")))
         return text;
+    if (!kim_text_is_absent(text = kim_json_text_of(term, "unread")))
+        return kim_text_format(arena, "[not read: %.*s]", KIM_PRINT(text));
     if (!kim_text_is_absent(text = kim_json_text_of(term, "resource")))
         return kim_text_format(arena, "resource is %.*s", KIM_PRINT(text));
-    return kim_text_format(arena, "%.*s %.*s %.*s", KIM_PRINT(kim_json_text_of(term, "key")),
-                           KIM_PRINT(kim_json_text_of(term, "op")),
-                           KIM_PRINT(words_list(kim_json_get(term, "values"), arena)));
+    kim_text key = kim_json_text_of(term, "key"), op = kim_json_text_of(term, "op");
+    text = words_list(kim_json_get(term, "values"), arena);
+    return kim_text_format(arena, "%.*s %.*s %.*s", KIM_PRINT(key), KIM_PRINT(op), KIM_PRINT(text));
 }
 
 kim_text words_condition(const kim_json *terms, kim_arena *arena)

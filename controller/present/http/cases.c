@@ -81,6 +81,7 @@ int evaluate_cases(request *rq, reply *rp, kim_error *err)
 
 typedef struct asker {
     evaluator *ev;
+    kim_text provider;     /* where the line does not say */
     bool discover, derive; /* where the line does not say */
     reply *rp;
     kim_arena *arena;      /* for one line */
@@ -117,9 +118,12 @@ static int read_discover(kim_text mode, bool otherwise, bool *out, kim_error *er
 static int answer_one(const asker *as, const kim_json *line, answer *a, kim_error *err)
 {
     question q;
-    kim_text provider = kim_json_text_of(line, "provider");
-    if (check_keys(line, err) < 0 ||
-        question_read(kim_json_get(line, "request"), provider, as->arena, &q, err) < 0 ||
+    kim_text named = kim_json_text_of(line, "provider"), provider = kim_text_is_absent(named) ? as->provider : named;
+    if (check_keys(line, err) < 0)
+        return -1;
+    if (kim_text_is_absent(provider))
+        return kim_fail(err, KIM_ERR_INPUT, "the estate has several providers; say \"provider\" in the request's line");
+    if (question_read(kim_json_get(line, "request"), provider, as->arena, &q, err) < 0 ||
         read_discover(kim_json_text_of(line, "mode"), as->discover, &q.discover, err) < 0)
         return -1;
     q.derive = as->derive;
@@ -155,6 +159,17 @@ static int answer_line(const asker *as, kim_text text, kim_error *err)
     return reply_line(as->rp, err);
 }
 
+/* The estate's only provider; absent where it has several, or none. */
+static kim_text only_provider(const estate *es)
+{
+    size_t count;
+    const kim_record *profiles = estate_records(es, KIM_PROFILE, &count);
+    for (size_t i = 1; i < count; i++)
+        if (!kim_text_equal(profiles[i].profile.id, profiles[0].profile.id))
+            return KIM_NO_TEXT;
+    return count > 0 ? profiles[0].profile.id : KIM_NO_TEXT;
+}
+
 static int answer_lines(const asker *as, kim_text body, kim_error *err)
 {
     for (size_t at = 0; at < body.size;) {
@@ -182,6 +197,7 @@ int evaluate_requests(request *rq, reply *rp, kim_error *err)
     estate *es = request_estate(rq, err);
     if (es == NULL)
         return -1;
+    as.provider = only_provider(es);
     as.ev = pools_take_evaluator(rq->pools, es, err);
     as.arena = kim_arena_new(64 * KIM_CASE_MAX_BYTES);
     int result = -1;

@@ -298,6 +298,9 @@ static int send_finding(void *user, const finding *f)
 {
     finding_list *list = user;
     kim_text identity = request_param(list->rq, "identity"), scope = request_param(list->rq, "scope");
+    kim_text kind = request_param(list->rq, "kind");
+    if (!kim_text_is_absent(kind) && !kim_text_is(kind, f->kind))
+        return 0;
     if ((!kim_text_is_absent(identity) && !kim_text_equal(identity, f->identity)) ||
         (!kim_text_is_absent(scope) && !kim_text_equal(scope, f->scope)))
         return 0;

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_words.c - JSON of the API in words for people.
+ */
+#include "controller/present/cli/words.h"
+#include "tests/support/cmocka.h"
+
+static kim_arena *arena;
+
+static const kim_json *parsed(const char *text)
+{
+    kim_error err;
+    const kim_json *json = kim_json_parse(text, strlen(text), "test", arena, &err);
+    if (json == NULL)
+        fail_msg("%s", err.message);
+    return json;
+}
+
+static void assert_words(kim_text words, const char *expected)
+{
+    if (!kim_text_is(words, expected))
+        fail_msg("'%.*s' is not '%s'", KIM_PRINT(words), expected);
+}
+
+static void conditions_read_like_sentences(void **state)
+{
+    (void)state;
+    assert_words(words_condition(parsed("[{\"key\":\"aws:SourceIp\",\"op\":\"IpAddress\",\"values\":[\"192.0.2.0/24\",\"::1\"]}]"), arena),
+                 "aws:SourceIp IpAddress 192.0.2.0/24, ::1");
+    assert_words(words_condition(parsed("[{\"any\":[{\"resource\":\"a\"},{\"not\":{\"expression\":\"x > 1\"}}]},{\"all\":[{\"resource\":\"b\"}]}]"), arena),
+                 "(resource is a or not x > 1) and (resource is b)");
+    assert_true(words_condition(NULL, arena).size == 0);
+}
+
+static void terms_nested_without_end_do_not_run_on(void **state)
+{
+    (void)state;
+    enum { DEPTH = 200 };
+    char text[DEPTH * 16] = "[";
+    for (int i = 0; i < DEPTH; i++)
+        strcat(text, "{\"not\":");
+    strcat(text, "1");
+    for (int i = 0; i < DEPTH; i++)
+        strcat(text, "}");
+    strcat(text, "]");
+    kim_text words = words_condition(parsed(text), arena);
+    assert_true(kim_text_ends_with(words, KIM_TEXT("...")));
+}
+
+static void reasons_name_layer_policy_and_statement(void **state)
+{
+    (void)state;
+    assert_words(words_because(parsed("[{\"layer\":\"identity\",\"policy\":\"Admin\",\"statement\":\"0\"},{\"layer\":\"scp\",\"policy\":\"o-root\"}]"), arena),
+                 "identity: Admin/0; scp: o-root");
+    assert_words(words_why(parsed("{\"if\":[{\"resource\":\"x\"}],\"unread\":[\"kms\"],\"because\":[{\"layer\":\"identity\",\"policy\":\"P\"}]}"), arena),
+                 "if resource is x; not read: kms; by identity: P");
+}
+
+static void times_are_utc(void **state)
+{
+    (void)state;
+    assert_words(words_time(parsed("1795285800000"), arena), "2026-11-21 18:30");
+    assert_true(words_time(parsed("0"), arena).size == 0);
+    assert_true(words_time(NULL, arena).size == 0);
+    assert_words(words_day(parsed("20778"), arena), "2026-11-21");
+    assert_words(words_duration(90061000, arena), "1 d 1 h");
+    assert_words(words_duration(59000, arena), "59 s");
+    assert_words(words_duration(0, arena), "0 s");
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    arena = kim_arena_new(1 << 22);
+    return arena == NULL;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    kim_arena_free(arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conditions_read_like_sentences),
+        cmocka_unit_test(terms_nested_without_end_do_not_run_on),
+        cmocka_unit_test(reasons_name_layer_policy_and_statement),
+        cmocka_unit_test(times_are_utc),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
