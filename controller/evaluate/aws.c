@@ -62,8 +62,8 @@ static const term *unread(evaluator *ev, const char *side, kim_text what)
 static const term *unread_rule(evaluator *ev, const rule *one, bool denies)
 {
     kim_text sid = one->source->sid;
-    kim_text what = sid.size ? kim_text_format(ev->scratch, "%.*s, statement %.*s: %.*s", KIM_PRINT(one->policy->id), KIM_PRINT(sid), KIM_PRINT(one->unread))
-                             : kim_text_format(ev->scratch, "%.*s, statement %lld: %.*s", KIM_PRINT(one->policy->id), (long long)one->source->index, KIM_PRINT(one->unread));
+    kim_text what = sid.size ? kim_text_format(ev->scratch, "%.*s, statement %.*s: %.*s", KIM_PRINT(one->policy->label), KIM_PRINT(sid), KIM_PRINT(one->unread))
+                             : kim_text_format(ev->scratch, "%.*s, statement %lld: %.*s", KIM_PRINT(one->policy->label), (long long)one->source->index, KIM_PRINT(one->unread));
     return unread(ev, denies ? "deny" : "allow", what);
 }
 
@@ -150,7 +150,7 @@ static void weigh_policy(deciding *d, const policy_rules *policy, const layer *l
 {
     evaluator *ev = d->request.ev;
     if (!kim_text_is_absent(policy->unread)) {
-        kim_text what = kim_text_format(ev->scratch, "policy %.*s: %.*s", KIM_PRINT(policy->id), KIM_PRINT(policy->unread));
+        kim_text what = kim_text_format(ev->scratch, "policy %.*s: %.*s", KIM_PRINT(policy->label), KIM_PRINT(policy->unread));
         w->allow = term_or(ev->scratch, w->allow, unread(ev, "allow", what));
         w->deny = term_or(ev->scratch, w->deny, unread(ev, "deny", what));
         for (int g = GRADE_ACCOUNT; l == &RESOURCE && g < GRADES; g++)
@@ -478,7 +478,7 @@ static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, b
         if (is_silent != silent || (!silent && s->denies != denies && only_sure) || (!silent && only_sure && !s->surely))
             continue;
         because *b = &ev->reasons[out->because_count++];
-        *b = (because){.layer = kim_text_of(s->layer), .policy = s->policy ? s->policy->id : s->target};
+        *b = (because){.layer = kim_text_of(s->layer), .policy = s->policy ? s->policy->label : s->target};
         if (s->rule)
             b->statement = s->rule->source->sid.size ? s->rule->source->sid
                                                      : kim_text_format(ev->scratch, "%lld", (long long)s->rule->source->index);

@@ -41,6 +41,7 @@ typedef struct test {
     kim_text key_text, op_text; /* as written */
     kim_texts raw;              /* as written */
     const wanted *values;       /* [raw.count] */
+    bool has_variables;
 } test;
 
 struct aws_condition {
@@ -467,6 +468,7 @@ static int read_values(const kim_json *json, bool has_variables, key_table *keys
         if (out->op->read(out->raw.items[i], has_variables && out->op->variables, keys, arena, &values[i]) < 0)
             return kim_fail(err, KIM_ERR_NOMEM, "no memory for a condition");
     out->values = values;
+    out->has_variables = has_variables && out->op->variables;
     return 0;
 }
 
@@ -512,6 +514,13 @@ const aws_condition *aws_condition_compile(kim_text json, bool has_variables, ke
 size_t aws_condition_count(const aws_condition *condition)
 {
     return condition->count;
+}
+
+aws_test aws_condition_test(const aws_condition *condition, size_t index)
+{
+    const test *t = &condition->tests[index];
+    return (aws_test){.key = t->key, .key_text = t->key_text, .op = t->op->name, .is_set = t->quantifier != EACH_ONE,
+                      .values = t->raw, .has_variables = t->has_variables};
 }
 
 /* ---- deciding ---- */

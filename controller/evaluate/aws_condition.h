@@ -27,7 +27,18 @@ const aws_condition *aws_condition_compile(kim_text json, bool has_variables, ke
  */
 const term *aws_condition_decide(const aws_condition *condition, context *c, kim_arena *scratch);
 
-/* The condition's tests, for those who compare documents. */
+/* ---- the condition's tests one by one, for those who compare documents ---- */
+
+typedef struct aws_test {
+    uint32_t key;
+    kim_text key_text;
+    const char *op;       /* without its quantifier and IfExists: "StringEquals" */
+    bool is_set;          /* ForAllValues or ForAnyValue */
+    kim_texts values;     /* as written */
+    bool has_variables;   /* values may hold policy variables */
+} aws_test;
+
 size_t aws_condition_count(const aws_condition *condition);
+aws_test aws_condition_test(const aws_condition *condition, size_t index);
 
 #endif

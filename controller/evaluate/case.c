@@ -80,6 +80,12 @@ static int answer_request(case_reader *reader, const kim_json *line, estate *es,
     answer a;
     evaluator *ev = NULL;
     int result = read_question(line, provider, reader->arena, &q, err);
+    if (result == 0) { /* a case says all there is: what cannot be read in it is its author's mistake */
+        const rules *r = rules_of(es, err);
+        kim_text unread = r ? rules_first_unread(r) : KIM_NO_TEXT;
+        if (r == NULL || !kim_text_is_absent(unread))
+            result = r ? kim_fail(err, KIM_ERR_INPUT, "%.*s", KIM_PRINT(unread)) : -1;
+    }
     if (result == 0) {
         ev = evaluator_new(es, err);
         result = ev ? evaluate_can(ev, &q, &a, err) : -1;

@@ -204,7 +204,7 @@ static uint32_t add_policy(rules *r, kim_text scope, kim_text id)
     uint32_t known = text_map_count(r->policy_ids);
     if (text_map_add(r->policy_ids, id) == known)
         r->first_of_id[known] = number;
-    r->policies[number].id = id;
+    r->policies[number].id = r->policies[number].label = id;
     return number;
 }
 
@@ -225,6 +225,8 @@ static int compile_policies(rules *r)
             return -1;
         policy_rules *p = &r->policies[number];
         p->source = &policies[i].policy;
+        if (estate_is_complete(r->es) && p->source->name.size)
+            p->label = p->source->name;
         p->unread = p->source->unread;
         if (!kim_text_is_absent(p->unread))
             note_unread(r, p->id, NULL, p->unread);

@@ -54,6 +54,7 @@ typedef struct rule {
 struct policy_rules {
     const kim_policy *source;    /* NULL where only its statements are known */
     kim_text id;
+    kim_text label;              /* in answers: a case's own name for it, else its id */
     const rule *rules;           /* [count], in the order written */
     size_t count;
     kim_text unread;             /* the document could not be read */
