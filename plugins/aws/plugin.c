@@ -35,7 +35,9 @@ static const kim_option options[] = {
     {.name = "skip_bad_files", .type = KIM_OPTION_BOOL, .default_value = "false",
      .help = "Take the rest where a file cannot be read, in place of keeping the last good snapshot."},
     {.name = "logs", .type = KIM_OPTION_PATH, .flags = KIM_OPTION_LIST,
-     .help = "CloudTrail archives to read usage from: files and folders, plain or gzip."},
+     .help = "CloudTrail archives to read usage from: files and folders, plain or gzip; s3://BUCKET/PREFIX; "
+             "lookup:REGION for CloudTrail's event history."},
+    {.name = "logs_role_arn", .type = KIM_OPTION_TEXT, .help = "The role to assume for logs in buckets and in the event history."},
     {.name = "account", .type = KIM_OPTION_TEXT,
      .help = "The account (12 digits) that a file or log belongs to where it does not say so itself."},
 

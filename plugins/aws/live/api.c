@@ -280,6 +280,11 @@ static const char *header(const kim_http_response *response, const char *name)
     return NULL;
 }
 
+const char *aws_bucket_region(const kim_http_response *response)
+{
+    return header(response, "x-amz-bucket-region");
+}
+
 /* "com.amazonaws.kms#NotFoundException:http://..." is NotFoundException. */
 static void keep_code(aws_answer *answer, kim_text code)
 {
@@ -357,7 +362,7 @@ static int read_answer(const aws_call *call, const aws_service *service, const k
                        aws_answer *answer, kim_error *err)
 {
     kim_text body = {(const char *)response->body, response->body_size};
-    const char *region = header(response, "x-amz-bucket-region");
+    const char *region = aws_bucket_region(response);
     snprintf(answer->bucket_region, sizeof answer->bucket_region, "%s", region != NULL ? region : "");
     answer->status = response->status;
     if (response->status >= 300) {
@@ -413,5 +418,49 @@ int aws_ask(const aws_api *api, const aws_call *call, kim_arena *arena, aws_answ
     if (o.body.data != NULL)
         explicit_bzero(o.body.data, o.body.size); /* may hold a web identity's token */
     kim_bytes_free(&o.body);
+    return result;
+}
+
+/* A key's path keeps its slashes. */
+static void put_key(kim_bytes *out, const char *key)
+{
+    for (const char *at = key; *at != '\0';) {
+        char part[1032]; /* S3 keys have up to 1024 bytes */
+        size_t size = strcspn(at, "/");
+        snprintf(part, sizeof part, "%.*s", (int)size, at);
+        put_url(out, part);
+        at += size;
+        if (*at == '/') {
+            put(out, "/");
+            at++;
+        }
+    }
+}
+
+int aws_get_range(const aws_api *api, const aws_call *call, const char *bucket, const char *key, uint64_t from, uint64_t size,
+                  kim_http_response *response, kim_error *err)
+{
+    const aws_service *service = aws_service_of(call->kind);
+    kim_bytes url = {0};
+    char range[64];
+    put_endpoint(api, call, service, &url);
+    put(&url, "/");
+    put_url(&url, bucket);
+    put(&url, "/");
+    put_key(&url, key);
+    kim_bytes_append(&url, "", 1);
+    snprintf(range, sizeof range, "bytes=%llu-%llu", (unsigned long long)from, (unsigned long long)(from + size - 1));
+    const kim_http_header headers[] = {{"Range", range}, {"Accept-Encoding", "identity"}}; /* the bytes as they lie there */
+    kim_http_request request = {
+        .struct_size = sizeof request, .method = "GET", .url = (const char *)url.data, .headers = headers, .header_count = 2,
+        .sign = KIM_HTTP_AWS_SIGV4, .sigv4_service = service->signing, .sigv4_region = call->region,
+        .access_key = call->keys->access_key, .secret_key = call->keys->secret_key, .session_token = call->keys->session_token,
+        .rate_group = service->name, .rate_per_s = service->rate_per_s,
+    };
+    memset(response, 0, sizeof *response);
+    response->struct_size = sizeof *response;
+    int result = url.failed ? kim_fail(err, KIM_ERR_NOMEM, "no memory to read s3://%s/%s", bucket, key)
+                            : api->host->http(api->host->context, &request, response, err);
+    kim_bytes_free(&url);
     return result;
 }

@@ -69,6 +69,14 @@ typedef struct aws_api {
  * off), KIM_ERR_NOMEM, KIM_ERR_INTERNAL (no such service). AWS's refusals are answers. */
 int aws_ask(const aws_api *api, const aws_call *call, kim_arena *arena, aws_answer *answer, kim_error *err);
 
+/* `size` bytes of an object from `from` on, as they are: 206 and fewer at the end, 416 behind it, 200 from a
+ * server that knows no ranges. For host->http_response_free. Of `call` only kind, keys and region count.
+ * Errors: those of host->http, KIM_ERR_NOMEM */
+int aws_get_range(const aws_api *api, const aws_call *call, const char *bucket, const char *key, uint64_t from, uint64_t size,
+                  kim_http_response *response, kim_error *err);
+/* Where S3 says the bucket is; NULL where it does not. Ends with the response. */
+const char *aws_bucket_region(const kim_http_response *response);
+
 /* The region that a partition's global services sign for: "us-east-1" of aws. */
 const char *aws_home_region(const char *partition);
 

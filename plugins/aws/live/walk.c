@@ -15,8 +15,6 @@
 #include "plugins/aws/live/walk.h"
 #include "plugins/aws/normalise.h"
 
-#pragma weak aws_normalise /* a part that a build may lack */
-
 enum { PARTS_MAX = 128, ANSWER_ARENA_MAX_BYTES = 768 * 1024 * 1024, WHY_CHARS = 512 };
 
 /* What is known of a part of the account at hand. */
@@ -397,8 +395,6 @@ static int take(aws_walk *w, const asked *q, const aws_answer *answer, const kim
         .organization = kim_text_of(w->organization[0] != '\0' ? w->organization : NULL), .subject = kim_text_of(q->args[0]),
         .subject2 = kim_text_of(q->args[1]), .origin = kim_text_of(origin),
     };
-    if (aws_normalise == NULL)
-        return kim_fail(err, KIM_ERR_UNSUPPORTED, "aws: this build cannot read the APIs' answers");
     return aws_normalise(w->out, q->row->kind, &context, answer->json, err);
 }
 

@@ -146,8 +146,55 @@ static int consider(log_list *list, usage_state *s, const state_place *place, lo
     return 0;
 }
 
-static int list_place(log_list *list, usage_state *s, const kim_host *host, const char *path,
-                      log_list_problem *problem, void *context, kim_error *err)
+static log_file file_of(const char *path, size_t place_size, uint8_t place, uint64_t bytes)
+{
+    return (log_file){
+        .path = strdup(path), .place = place, .bytes = bytes,
+        .log = {.hash = state_hash(2, kim_text_of(path + place_size)) & (((uint64_t)1 << STATE_HASH_BITS) - 1),
+                .minute = log_name_minute(path)},
+    };
+}
+
+/* What the walk over a store needs of list_store. */
+typedef struct in_store {
+    log_list *list;
+    usage_state *state;
+    const kim_host *host;
+    const state_place *place;
+    size_t place_size;
+    below *below;
+} in_store;
+
+static int consider_stored(void *context, const char *path, uint64_t bytes, int64_t changed_unix_ms, kim_error *err)
+{
+    in_store *in = context;
+    if (in->host->should_stop && in->host->should_stop(in->host->context))
+        return kim_fail(err, KIM_ERR_STOPPED, "stopped while logs were listed");
+    if (!is_log_name(path) || strstr(path, "/CloudTrail-Digest/"))
+        return 0;
+    log_file file = file_of(path, in->place_size, (uint8_t)(in->place - in->state->places), bytes);
+    if (!file.path)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory to list logs");
+    return consider(in->list, in->state, in->place, file, changed_unix_ms, in->below, err);
+}
+
+static int list_store(log_list *list, usage_state *s, const kim_host *host, const log_store *store, const char *path,
+                      const state_place *place, kim_error *err)
+{
+    below b = {0};
+    in_store in = {list, s, host, place, strlen(path), &b};
+    int status = store->list(store->context, path, consider_stored, &in, err);
+    if (status == 0)
+        status = take_below(list, &b, place, err);
+    else
+        for (size_t i = 0; i < b.recent_count; i++)
+            free(b.recent[i].path);
+    free(b.recent);
+    return status;
+}
+
+static int list_place(log_list *list, usage_state *s, const kim_host *host, const log_store *store,
+                      const char *path, log_list_problem *problem, void *context, kim_error *err)
 {
     below b = {0};
     char *const roots[] = {(char *)(uintptr_t)path, NULL};
@@ -155,6 +202,8 @@ static int list_place(log_list *list, usage_state *s, const kim_host *host, cons
     if (!place)
         return kim_fail(err, KIM_ERR_LIMIT, "more than %d logs and folders in the option logs: name a folder above them",
                         STATE_PLACES);
+    if (store && store->holds(path))
+        return list_store(list, s, host, store, path, place, err);
     FTS *walk = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
     if (!walk)
         return kim_fail(err, KIM_ERR_IO, "%s: %s", path, strerror(errno));
@@ -180,12 +229,7 @@ static int list_place(log_list *list, usage_state *s, const kim_host *host, cons
             if (e->fts_level != FTS_ROOTLEVEL && !is_log_name(e->fts_name))
                 break;
             const struct stat *st = e->fts_statp;
-            log_file file = {
-                .path = strdup(e->fts_path), .place = (uint8_t)(place - s->places), .bytes = (uint64_t)st->st_size,
-                .log = {.hash = state_hash(2, kim_text_of(e->fts_path + strlen(path))) &
-                                (((uint64_t)1 << STATE_HASH_BITS) - 1),
-                        .minute = log_name_minute(e->fts_path)},
-            };
+            log_file file = file_of(e->fts_path, strlen(path), (uint8_t)(place - s->places), (uint64_t)st->st_size);
             if (!file.path)
                 status = kim_fail(err, KIM_ERR_NOMEM, "no memory to list logs");
             else
@@ -205,13 +249,13 @@ static int list_place(log_list *list, usage_state *s, const kim_host *host, cons
     return status;
 }
 
-int log_list_make(log_list *list, usage_state *state, const kim_host *host, const char *const *places,
-                  size_t place_count, log_list_problem *problem, void *context, kim_error *err)
+int log_list_make(log_list *list, usage_state *state, const kim_host *host, const log_store *store,
+                  const char *const *places, size_t place_count, log_list_problem *problem, void *context, kim_error *err)
 {
     int status = 0;
     *list = (log_list){.listed_unix_ms = host->now_unix_ms ? host->now_unix_ms(host->context) : 0};
     for (size_t i = 0; i < place_count && status == 0; i++)
-        status = list_place(list, state, host, places[i], problem, context, err);
+        status = list_place(list, state, host, store, places[i], problem, context, err);
     if (status < 0) {
         log_list_free(list);
         return -1;

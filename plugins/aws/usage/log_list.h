@@ -7,6 +7,7 @@
 
 #include <kim/plugin.h>
 
+#include "plugins/aws/usage/log_store.h"
 #include "plugins/aws/usage/state.h"
 
 enum { LOG_LIST_MAX = 65536 }; /* taken in at once, the first in order: what is left comes with the next list */
@@ -30,12 +31,13 @@ typedef void log_list_problem(void *context, const char *path, const char *why);
 
 /* Lists what below `places` is new to the state.
  *
+ * store  where the places are that it holds; NULL: all are on disk
  * Errors: KIM_ERR_IO  a place that is not there or cannot be read at all
  *         KIM_ERR_LIMIT  more than STATE_PLACES places
  *         KIM_ERR_NOMEM, KIM_ERR_STOPPED
  */
-int log_list_make(log_list *list, usage_state *state, const kim_host *host, const char *const *places,
-                  size_t place_count, log_list_problem *problem, void *context, kim_error *err);
+int log_list_make(log_list *list, usage_state *state, const kim_host *host, const log_store *store,
+                  const char *const *places, size_t place_count, log_list_problem *problem, void *context, kim_error *err);
 void log_list_free(log_list *list);
 
 /* The time in a log's name or path, in minutes since 1970; 0 where there is none. */

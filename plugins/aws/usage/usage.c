@@ -41,6 +41,7 @@ typedef struct kept_action {
 
 typedef struct reading {
     const kim_host *host;
+    const log_store *store;  /* NULL: all logs are on disk */
     const char *account;     /* "" where it is not known */
     bool with_cursor;
     usage_state *state;
@@ -577,6 +578,21 @@ static ssize_t read_file(void *context, void *to, size_t size, kim_error *err)
     }
 }
 
+/* All of a log, wherever it lies. */
+static int read_bytes(reading *r, const char *path, bool *cut, kim_error *err)
+{
+    if (r->store && r->store->holds(path)) {
+        r->store->begin(r->store->context, path);
+        return read_text(r, (log_source){.context = r->store->context, .read = r->store->read}, cut, err);
+    }
+    on_disk disk = {.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+    if (disk.fd < 0)
+        return kim_fail(err, KIM_ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
+    int status = read_text(r, (log_source){.context = &disk, .read = read_file}, cut, err);
+    close(disk.fd);
+    return status;
+}
+
 static int read_log(reading *r, log_file *file, kim_error *err)
 {
     uint64_t hash = file->log.hash ^ r->state->places[file->place].hash;
@@ -588,16 +604,12 @@ static int read_log(reading *r, log_file *file, kim_error *err)
     r->path = file->path;
     r->folder_account = account_in(file->path);
     r->skip = part ? part->records : 0;
-    on_disk disk = {.path = file->path, .fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY)};
-    if (disk.fd < 0) {
-        char text[400];
-        snprintf(text, sizeof text, "%s: %s", file->path, strerror(errno));
-        tell(r, KIM_LOG_WARNING, "log_unreadable", "%s; it is tried again next time", text);
-        unreadable(r, text);
+    int status = read_bytes(r, file->path, &cut, &failed);
+    if (status < 0 && failed.code == KIM_ERR_NOT_FOUND) {
+        tell(r, KIM_LOG_WARNING, "log_unreadable", "%s; it is tried again next time", failed.message);
+        unreadable(r, failed.message);
         return 0;
     }
-    int status = read_text(r, (log_source){.context = &disk, .read = read_file}, &cut, &failed);
-    close(disk.fd);
     if (status < 0 && failed.code == KIM_ERR_IO) { /* the disk's fault: what was read stays, the rest is tried again */
         tell(r, KIM_LOG_WARNING, "log_unreadable", "%s; it is read on next time", failed.message);
         unreadable(r, failed.message);
@@ -655,17 +667,19 @@ static reading *start(const kim_host *host, const char *account, bool with_curso
     return NULL;
 }
 
-int aws_usage_logs(const kim_host *host, const char *const *logs, size_t log_count, const char *account,
-                   kim_error *err)
+int aws_usage_from(const kim_host *host, const log_store *store, const char *const *logs, size_t log_count,
+                   const char *account, kim_error *err)
 {
     size_t cursor_size = 0;
     const uint8_t *cursor = host->cursor ? host->cursor(host->context, "usage", &cursor_size) : NULL;
     reading *r = start(host, account, true, err);
     log_list list;
+    if (r)
+        r->store = store;
     int status = r ? state_decode(r->state, cursor, cursor ? cursor_size : 0, err) : -1;
     bool more = status == 0;
     while (more && status == 0) {
-        status = log_list_make(&list, r->state, host, logs, log_count, on_unlisted, r, err);
+        status = log_list_make(&list, r->state, host, store, logs, log_count, on_unlisted, r, err);
         if (status < 0)
             break;
         for (size_t i = 0; i < list.count && status == 0; i++) {
@@ -684,6 +698,12 @@ int aws_usage_logs(const kim_host *host, const char *const *logs, size_t log_cou
     }
     stop(r);
     return status < 0 ? -1 : 0;
+}
+
+int aws_usage_logs(const kim_host *host, const char *const *logs, size_t log_count, const char *account,
+                   kim_error *err)
+{
+    return aws_usage_from(host, NULL, logs, log_count, account, err);
 }
 
 typedef struct in_memory {

@@ -24,12 +24,13 @@
 #include <kim/text.h>
 
 #include "plugins/aws/aws.h"
+#include "plugins/aws/usage/log_store.h"
 
 enum { AWS_USAGE_MAX_BYTES = 64 * 1024 * 1024 }; /* of memory, whatever the logs hold */
 
 /* Reads on from host->cursor("usage") all that the logs of option `logs` hold by now, and returns.
  * The options `logs` (a list of files and folders; a folder is walked whole: *.json, *.jsonl, *.json.gz,
- * *.jsonl.gz) and `account` (12 digits: whose log it is where an event does not say) are read.
+ * *.jsonl.gz; a place at AWS, live/archive.h) and `account` (12 digits: whose log it is where an event does not say) are read.
  * Unreadable records and files are logged with their place, counted in the coverage, and passed over.
  *
  * Errors: KIM_ERR_CORRUPT (the cursor; says how to begin anew), KIM_ERR_NOMEM, those of host->emit
@@ -53,5 +54,8 @@ int aws_usage_normalise(const kim_host *host, const char *account, const kim_doc
  * logs  [log_count] paths */
 int aws_usage_logs(const kim_host *host, const char *const *logs, size_t log_count, const char *account,
                    kim_error *err);
+/* The same, with places that a store holds. */
+int aws_usage_from(const kim_host *host, const log_store *store, const char *const *logs, size_t log_count,
+                   const char *account, kim_error *err);
 
 #endif

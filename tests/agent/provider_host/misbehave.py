@@ -29,6 +29,7 @@ connects = []
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     clock_offset_s = 0
 
     def log_message(self, *_):
@@ -164,6 +165,7 @@ class Proxy(BaseHTTPRequestHandler):
     """CONNECT to whatever name leads to the HTTPS server."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass

@@ -5,6 +5,7 @@
  *
  *   live_host PLUGIN.so NAME=VALUE ...    a list is given value by value; secrets: environment SECRET_NAME
  *
+ * With CURSOR=FILE in the environment it reads usage on from the cursor in that file, and keeps it there.
  * Ends with 0; or with 1 and "error=CODE MESSAGE" on standard error. Waits take a hundredth of their
  * time, so that a test of patience is short. RECORD and REPLAY in the environment name a recording.
  */
@@ -31,7 +32,10 @@ static int64_t waited_ms;
 
 static int emit(void *context, const uint8_t *records, size_t size, const uint8_t *cursor, size_t cursor_size, kim_error *err)
 {
-    (void)context, (void)cursor, (void)cursor_size;
+    (void)context;
+    FILE *kept = cursor != NULL ? fopen(getenv("CURSOR"), "wbe") : NULL;
+    if (kept != NULL && (fwrite(cursor, 1, cursor_size, kept) != cursor_size || fclose(kept) != 0))
+        return kim_fail(err, KIM_ERR_IO, "the cursor cannot be kept");
     kim_arena *arena = kim_arena_new(SIZE_MAX);
     int result = 0;
     while (result == 0 && size > 0) {
@@ -57,8 +61,12 @@ static int emit(void *context, const uint8_t *records, size_t size, const uint8_
 static const uint8_t *cursor_of(void *context, const char *stream, size_t *size)
 {
     (void)context, (void)stream;
-    *size = 0;
-    return NULL;
+    static uint8_t bytes[1024 * 1024];
+    FILE *kept = getenv("CURSOR") != NULL ? fopen(getenv("CURSOR"), "rbe") : NULL;
+    *size = kept != NULL ? fread(bytes, 1, sizeof bytes, kept) : 0;
+    if (kept != NULL)
+        fclose(kept);
+    return *size > 0 ? bytes : NULL;
 }
 
 static int send_http(void *context, const kim_http_request *request, kim_http_response *response, kim_error *err)
@@ -188,7 +196,7 @@ int main(int argc, char **argv)
     http = http_service_new(&options, &world, &err);
     int result = http != NULL && writer != NULL ? plugin->open(&host, &settings, &instance, &err) : -1;
     if (result == 0)
-        result = plugin->collect(instance, KIM_COLLECT_FULL, &err);
+        result = getenv("CURSOR") != NULL ? plugin->usage(instance, &err) : plugin->collect(instance, KIM_COLLECT_FULL, &err);
     if (result < 0)
         fprintf(stderr, "error=%s %s\n", kim_code_name(err.code), err.message);
     plugin->close(instance);
