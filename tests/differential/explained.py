@@ -115,6 +115,59 @@ def has_session_grant(case):
         s["Effect"] == "Allow" and names_the_session(s, case) for s in statements(case, ("resource",)))
 
 
+def is_federated_alone(case):
+    return ":federated-user/" in principal(case) and "session" not in case["policies"]
+
+
+def allow_nothing(case):
+    case["policies"]["session"] = []
+
+
+# ---- addresses ----
+
+def all_of_ipv4(case):
+    return "0.0.0.0/0" in str(case["policies"])
+
+
+def in_two_halves(part):
+    if part == "0.0.0.0/0":
+        return ["0.0.0.0/1", "128.0.0.0/1"]
+    if isinstance(part, list):
+        return [half for p in part for half in (in_two_halves(p) if isinstance(p, str) and p == "0.0.0.0/0" else [in_two_halves(p)])]
+    return {k: in_two_halves(v) for k, v in part.items()} if isinstance(part, dict) else part
+
+
+def halve_ipv4(case):
+    case["policies"] = in_two_halves(case["policies"])
+
+
+# ---- discovery ----
+
+def tests(case):
+    for statement in statements(case):
+        for operator, block in statement.get("Condition", {}).items():
+            for key in block:
+                yield operator, key.lower()
+
+
+def discovers(case, is_affected):
+    """Is an operator asked about a key that is not known?"""
+    if case["mode"] != "discover":
+        return False
+    known = {k.lower() for k in [*case["request"]["context"], *case.get("known_absent", [])]}
+    return any(is_affected(operator) and key not in known for operator, key in tests(case))
+
+
+def has_unknown_variable(case):
+    known = {k.lower() for k in [*case["request"]["context"], *case.get("known_absent", [])]}
+    used = {v.split(",")[0].strip().lower() for v in re.findall(r"\$\{([^}]*)\}", str(case["policies"]))}
+    return case["mode"] == "discover" and bool({v for v in used if ":" in v} - known)
+
+
+def has_not_resource_variable(case):
+    return any(has_variables(s.get("NotResource", "")) for s in statements(case))
+
+
 def has_deny_not_principal(case):
     return any(s["Effect"] == "Deny" and "NotPrincipal" in s for s in statements(case, ("resource",)))
 
@@ -150,6 +203,38 @@ CLASSES = [
         "account. It limits it.",
         lambda case, kim, oracle: has_session_grant(case) and not oracle.get("explicit")
         and (kim["decision"], oracle["decision"]) in (("allowed", "denied"), ("conditional", "denied"), ("allowed", "conditional")),
+    ),
+    Explanation(
+        "federated-user-alone", "https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html",
+        "A federated user session without a session policy has only what resource policies grant to it. It gives it all that "
+        "the user has.",
+        lambda case, kim, oracle: is_federated_alone(case),
+        allow_nothing,
+    ),
+    Explanation(
+        "all-of-ipv4", USER_GUIDE + "reference_policies_elements_condition_operators.html#Conditions_IPAddress",
+        "0.0.0.0/0 is every IPv4 address. To it no address lies in a range with the prefix 0.",
+        lambda case, kim, oracle: all_of_ipv4(case),
+        halve_ipv4,
+    ),
+    Explanation(
+        "discovered-null", USER_GUIDE + "reference_policies_elements_condition_operators.html#Conditions_Null",
+        "Whether a key exists that is not known is not known. To its discovery mode Null and ForAllValues hold there, as if "
+        "the key were absent. (What kim says is checked by filling in the keys.)",
+        lambda case, kim, oracle: discovers(case, lambda operator: operator == "Null" or operator.startswith("ForAllValues:"))
+        and "conditional" in (kim["decision"], oracle["decision"]),
+    ),
+    Explanation(
+        "discovered-variable", USER_GUIDE + "reference_policies_variables.html",
+        "A variable whose key is not known may have any value. To its discovery mode it has none. (What kim says is checked "
+        "by filling in the keys.)",
+        lambda case, kim, oracle: has_unknown_variable(case),
+    ),
+    Explanation(
+        "not-resource-variable", USER_GUIDE + "reference_policies_variables.html",
+        "A statement with a variable that cannot be resolved does not apply. To it NotResource with such a variable matches "
+        "every resource.",
+        lambda case, kim, oracle: has_not_resource_variable(case),
     ),
     Explanation(
         "deny-not-principal", USER_GUIDE + "reference_policies_elements_notprincipal.html",

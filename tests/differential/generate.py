@@ -46,7 +46,7 @@ RCP_SERVICES = ("s3", "sqs", "secretsmanager", "kms", "sts", "dynamodb")
 STRING, ARN, NUMERIC, DATE, BOOL, IP, SET = "String", "Arn", "Numeric", "Date", "Bool", "Ip", "Set"
 KEYS = {  # key: its kind and the values that requests and policies have
     "aws:PrincipalTag/team": (STRING, ("red", "blue", "Red")),
-    "aws:PrincipalTag/env": (STRING, ("prod", "dev")),
+    "aws:PrincipalTag/env": (STRING, ("prod", "test")),  # base64 as well, for BinaryEquals
     "aws:username": (STRING, ("ann", "bob", "k")),
     "aws:userid": (STRING, ("AIDAEXAMPLE1", "AROAEXAMPLE1:s1")),
     "aws:PrincipalOrgID": (STRING, ("o-1", "o-2")),
@@ -122,7 +122,7 @@ class Case:
         self.takes_none = self.resource == "*"
         self.style = rng.choices(("conditions", "focus", "wild"), (40, 35, 25))[0]
         self.kind, self.principal = self.choose_principal()
-        self.discover = rng.random() < 0.4
+        self.discover = rng.random() < 0.5
         self.context = self.choose_context()
 
     def chance(self, p):
@@ -130,7 +130,8 @@ class Case:
 
     def choose_principal(self):
         pick = self.rng.choice
-        kind = self.rng.choices(("user", "session", "role", "federated", "root", "service", "anonymous"), (34, 30, 6, 9, 7, 8, 8))[0]
+        kinds = ("user", "session", "role", "federated", "root", "service", "anonymous")
+        kind = self.rng.choices(kinds, (34, 30, 6, 9, 0 if self.is_trust else 7, 8, 0 if self.action == "sts:GetCallerIdentity" else 8))[0]
         user = f"arn:aws:iam::{A}:user/{pick(USERS)}"
         role = pick(ROLES)
         if role == "r" and self.chance(0.03):
@@ -165,7 +166,7 @@ class Case:
             values = [self.widen_address(v) for v in values]
         elif "Like" in operator or operator.startswith("Arn"):
             values = [self.widen_text(v, kind) for v in values]
-        elif kind == STRING and self.chance(0.04):
+        elif kind == STRING and operator != "BinaryEquals" and self.chance(0.04):
             values[0] = self.rng.choice(("${aws:username}", "${aws:PrincipalTag/team, 'red'}", "${aws:PrincipalTag/env}"))
         if operator in ("StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"):
             values = [any_case(self.rng, v) for v in values]
@@ -195,7 +196,7 @@ class Case:
                 blocks.setdefault("Null", {})[self.rng.choice(self.keys)] = self.rng.choice(("true", "false"))
                 continue
             kind, operator, prefix = self.rng.choice(TESTS)
-            fitting = [k for k in self.keys if KEYS[k][0] == kind]
+            fitting = [k for k in self.keys if KEYS[k][0] == kind] if operator != "BinaryEquals" else ["aws:PrincipalTag/env"]
             written = prefix + operator
             if self.chance(0.3) and prefix != "ForAnyValue:":  # AWS does not say what ForAnyValue with IfExists means
                 written += "IfExists"
@@ -291,7 +292,7 @@ class Case:
         elif not sure and self.chance(0.1) and not (layer == "scp" and effect == "Allow"):
             s["NotResource"] = self.resources(not self.chance(0.7)) if not self.takes_none else self.resources(False)
         elif not sure and not self.takes_none and self.chance(0.08) and layer not in ("scp", "rcp"):
-            s["Resource"] = self.variable_resource()
+            s[self.rng.choice(("Resource", "Resource", "NotResource"))] = self.variable_resource()
         else:
             s["Resource"] = self.resources(sure or self.chance(0.85))
 
@@ -383,8 +384,9 @@ class Case:
         present = {"identity": 0.85, "resource": 0.5, "boundary": 0.2, "session": 0.25, "scp": 0.25, "rcp": 0.2, "endpoint": 0.12}
         out = {}
         for layer in layers:
-            needed = layer == "resource" and (self.cross or self.kind in ("service", "anonymous") or self.service == "kms" or self.is_trust)
-            if not (layer in focus and not wild) and not self.chance(0.9 if needed else present[layer]):
+            needed = layer == "resource" and (self.cross or self.kind in ("service", "anonymous"))
+            must = layer == "resource" and (self.is_trust or self.service == "kms")  # every role and key has one
+            if not must and not (layer in focus and not wild) and not self.chance(0.9 if needed else present[layer]):
                 continue
             if layer in ("scp", "rcp"):
                 out[layer] = self.chain(layer, layer in focus)
@@ -406,6 +408,16 @@ class Case:
         if self.service == "s3" and not self.takes_none and self.chance(0.12):
             case["s3_public_access_block"] = {"RestrictPublicBuckets": self.chance(0.7)}
         return case
+
+
+def keys_of(case):
+    """The condition keys that the case's request may have."""
+    return GLOBAL + next(list(own) for action, _, own in ACTIONS if action.lower() == case["request"]["action"].lower())
+
+
+def names_session(case):
+    """Is the session's name a key of this request's own?"""
+    return "sts:RoleSessionName" in keys_of(case)
 
 
 def cases(seed, count):
