@@ -42,8 +42,9 @@ static size_t part_end(kim_text raw, size_t at, bool has_variables)
     return at;
 }
 
-int arn_pattern_compile(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, arn_pattern *out)
+int arn_pattern_compile(kim_text raw, arn_variables variables, key_table *keys, kim_arena *arena, arn_pattern *out)
 {
+    bool has_variables = variables != ARN_NO_VARIABLES;
     *out = (arn_pattern){.raw = raw, .is_everything = kim_text_is(raw, "*")};
     if (template_compile(raw, has_variables, keys, arena, &out->whole) < 0)
         return -1;
@@ -52,7 +53,8 @@ int arn_pattern_compile(kim_text raw, bool has_variables, key_table *keys, kim_a
     while (out->count < ARN_PARTS) {
         size_t end = out->count + 1 < ARN_PARTS ? part_end(raw, at, has_variables) : raw.size;
         kim_text part = {raw.bytes + at, end - at};
-        if (template_compile(part, has_variables, keys, arena, &out->parts[out->count++]) < 0)
+        bool in_part = variables == ARN_ALL_VARIABLES || (has_variables && out->count + 1 == ARN_PARTS);
+        if (template_compile(part, in_part, keys, arena, &out->parts[out->count++]) < 0)
             return -1;
         if (end == raw.size)
             break;
@@ -104,4 +106,12 @@ arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool exten
             worst = one;
     }
     return worst;
+}
+
+const term *arn_pattern_resolves(const arn_pattern *pattern, context *c, kim_arena *scratch)
+{
+    const term *all = &term_true;
+    for (size_t i = 0; i < pattern->count; i++)
+        all = term_and(scratch, all, template_resolves(&pattern->parts[i], c, scratch));
+    return all;
 }

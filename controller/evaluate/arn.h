@@ -36,7 +36,14 @@ typedef struct arn_pattern {
     bool is_plain;                /* no variables and no wildcards: compare bytes */
 } arn_pattern;
 
-int arn_pattern_compile(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, arn_pattern *out);
+/* Where ${...} is a variable and not text. */
+typedef enum arn_variables {
+    ARN_NO_VARIABLES,
+    ARN_RESOURCE_VARIABLES, /* after the fifth colon alone: the Resource element */
+    ARN_ALL_VARIABLES,      /* conditions */
+} arn_variables;
+
+int arn_pattern_compile(kim_text raw, arn_variables variables, key_table *keys, kim_arena *arena, arn_pattern *out);
 
 typedef enum arn_match {
     ARN_NO,         /* nothing asked for lies under the pattern */
@@ -48,5 +55,8 @@ typedef enum arn_match {
 
 /* extend: a pattern of fewer than six parts has "*" for the missing ones (identity policies) */
 arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool extend, context *c, kim_arena *scratch);
+
+/* That no variable of it is ARN_UNRESOLVED, where it is ARN_NOT_KNOWN: template_resolves. */
+const term *arn_pattern_resolves(const arn_pattern *pattern, context *c, kim_arena *scratch);
 
 #endif

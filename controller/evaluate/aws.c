@@ -74,7 +74,7 @@ static const term *in_resources(deciding *d, const rule *one, bool extends)
         return &term_true;
     if (d->takes_no_resource)
         return one->resource_everything != one->resources_turned ? &term_true : &term_false;
-    const term *any = &term_false;
+    const term *any = &term_false, *resolved = &term_true;
     for (size_t i = 0; i < one->resource_count; i++) {
         const term *part;
         switch (arn_pattern_match(&one->resources[i], &d->request.resource, extends, &ev->context, ev->scratch)) {
@@ -86,14 +86,17 @@ static const term *in_resources(deciding *d, const rule *one, bool extends)
             if (one->resources_turned)
                 return &term_false;
             continue;
-        case ARN_PART:
         case ARN_NOT_KNOWN:
+            if (one->resources_turned) /* it has to be resolved, for the statement to apply at all */
+                resolved = term_and(ev->scratch, resolved, arn_pattern_resolves(&one->resources[i], &ev->context, ev->scratch));
+            /* fall through */
+        case ARN_PART:
             part = term_of(ev->scratch, TERM_RESOURCE, one->resources[i].raw);
             any = term_or(ev->scratch, any, part);
             break;
         }
     }
-    return one->resources_turned ? term_not(ev->scratch, any) : any;
+    return one->resources_turned ? term_and(ev->scratch, resolved, term_not(ev->scratch, any)) : any;
 }
 
 /* When the statement applies, its principals left aside. */

@@ -114,7 +114,7 @@ static outcome like(const wanted *want, kim_text given, context *c, kim_arena *s
 
 static int read_arn(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
 {
-    return arn_pattern_compile(raw, has_variables, keys, arena, &out->arn);
+    return arn_pattern_compile(raw, has_variables ? ARN_ALL_VARIABLES : ARN_NO_VARIABLES, keys, arena, &out->arn);
 }
 
 static outcome arn_like(const wanted *want, kim_text given, context *c, kim_arena *scratch)

@@ -123,7 +123,7 @@ static int compile_resources(rules *r, const kim_statement *s, bool has_variable
     out->any_resource = from.items == NULL;
     arn_pattern *patterns = KIM_NEW_ARRAY(r->arena, arn_pattern, from.count ? from.count : 1);
     for (size_t i = 0; patterns && i < from.count; i++) {
-        if (arn_pattern_compile(from.items[i], has_variables, r->keys, r->arena, &patterns[i]) < 0)
+        if (arn_pattern_compile(from.items[i], has_variables ? ARN_RESOURCE_VARIABLES : ARN_NO_VARIABLES, r->keys, r->arena, &patterns[i]) < 0)
             return -1;
         out->resource_everything |= patterns[i].is_everything;
     }

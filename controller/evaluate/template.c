@@ -27,7 +27,8 @@ static template_part read_variable(kim_text inner, key_table *keys)
             part.text = (kim_text){other.bytes + 1, other.size - 2};
         name.size = (size_t)(comma - inner.bytes);
     }
-    part.key = key_table_add(keys, trim(name));
+    part.name = trim(name);
+    part.key = key_table_add(keys, part.name);
     return part;
 }
 
@@ -117,4 +118,17 @@ filling template_fill(const template *t, context *c, bool wild, kim_arena *arena
     }
     *out = (units){items, n};
     return result;
+}
+
+const term *template_resolves(const template *t, context *c, kim_arena *arena)
+{
+    static const kim_text no = {"false", 5};
+    const term *all = &term_true;
+    for (size_t i = 0; i < t->count; i++) {
+        const template_part *part = &t->parts[i];
+        if (part->key == UINT32_MAX || !kim_text_is_absent(part->text) || context_value(c, part->key).state != KEY_UNKNOWN)
+            continue;
+        all = term_and(arena, all, term_condition(arena, part->name, KIM_TEXT("Null"), (kim_texts){&no, 1}));
+    }
+    return all;
 }

@@ -9,10 +9,12 @@
 #define KIM_TEMPLATE_H
 
 #include "controller/evaluate/context.h"
+#include "controller/evaluate/terms.h"
 #include "controller/evaluate/wildcard.h"
 
 typedef struct template_part {
     kim_text text;     /* literal, or the default of a variable (absent: none) */
+    kim_text name;     /* of a variable, as written */
     uint32_t key;      /* of a variable; UINT32_MAX: this part is text */
     bool is_literal;   /* `*` and `?` in it are no wildcards: ${*}, ${?}, ${$} */
 } template_part;
@@ -35,5 +37,9 @@ typedef enum filling {
 /* Puts the request's values in. wild: `*` and `?` of the written text are wildcards. Units in arena;
  * {NULL, 0} without memory. */
 filling template_fill(const template *t, context *c, bool wild, kim_arena *arena, units *out);
+
+/* That each variable without a default has a value: a test for each key of which it is not known
+ * whether the request has it. */
+const term *template_resolves(const template *t, context *c, kim_arena *arena);
 
 #endif

@@ -182,7 +182,7 @@ def smaller(case):
     def walk(part, path):
         if isinstance(part, dict):
             for key, value in part.items():
-                if key not in ("Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal", "mode", "Statement", "principal", "action", "resource", "provider", "request", "policies", "id", "target", "Version"):
+                if key not in ("Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal", "mode", "context", "Statement", "principal", "action", "resource", "provider", "request", "policies", "id", "target", "Version"):
                     yield without(path, key)
                 yield from walk(value, path + [key])
         elif isinstance(part, list):
@@ -192,18 +192,6 @@ def smaller(case):
                 yield from walk(value, path + [at])
 
     yield from walk({k: v for k, v in case.items() if k != "id"}, [])
-
-
-def minimise(pair, case, kind):
-    for _ in range(60):
-        candidates = list(smaller(case))
-        for candidate, given in zip(candidates, pair.ask(candidates)):
-            if "refused" not in given["oracle"] and disagreement(case, given["kim"], given["oracle"]) == kind:
-                case = candidate
-                break
-        else:
-            return case
-    return case
 
 
 # ---- statistics ----
@@ -274,6 +262,19 @@ def settle(pair, disagreements):
         else:
             left.append((case, given, kind))
     return left, helped
+
+
+def minimise(pair, case, kind):
+    """The smallest case found that disagrees in the same way and is not explained either."""
+    for _ in range(60):
+        candidates = list(smaller(case))
+        same = [(candidate, given, kind) for candidate, given in zip(candidates, pair.ask(candidates))
+                if "refused" not in given["oracle"] and disagreement(candidate, given["kim"], given["oracle"]) == kind]
+        left, _ = settle(pair, same)
+        if not left:
+            return case
+        case = left[0][0]
+    return case
 
 
 def main():

@@ -141,6 +141,38 @@ def halve_ipv4(case):
     case["policies"] = in_two_halves(case["policies"])
 
 
+def family(address):
+    return 6 if ":" in address else 4
+
+
+NEVER_ASKED = {4: "203.0.113.99", 6: "2001:db8:ffff::1"}
+
+
+def of_one_family(values, given):
+    """Addresses of the other family never match: an address of this one that nobody has never does either."""
+    listed = values if isinstance(values, list) else [values]
+    return [v if family(v) == family(given) else NEVER_ASKED[family(given)] for v in listed]
+
+
+def each_address_test(case):
+    context = {k.lower(): v[0] for k, v in case["request"]["context"].items()}
+    for statement in statements(case):
+        for operator, block in statement.get("Condition", {}).items():
+            for key in block:
+                if "IpAddress" in operator and key.lower() in context:
+                    yield block, key, context[key.lower()]
+
+
+def has_both_families(case):
+    return any(of_one_family(block[key], given) != (block[key] if isinstance(block[key], list) else [block[key]])
+               for block, key, given in each_address_test(case))
+
+
+def keep_one_family(case):
+    for block, key, given in each_address_test(case):
+        block[key] = of_one_family(block[key], given)
+
+
 # ---- discovery ----
 
 def tests(case):
@@ -158,6 +190,20 @@ def discovers(case, is_affected):
     return any(is_affected(operator) and key not in known for operator, key in tests(case))
 
 
+def leaves(condition):
+    if condition["conditionType"] == "condition":
+        yield condition
+    for part in condition.get("conditions", []):
+        yield from leaves(part)
+
+
+def wants_and_forbids(residual):
+    """Does it ask for and against the same key?"""
+    found = list(leaves(residual or {"conditionType": "always"}))
+    wanted, forbidden = ({leaf["key"].lower() for leaf in found if leaf.get("inverted", False) is inverted} for inverted in (False, True))
+    return bool(wanted & forbidden)
+
+
 def has_unknown_variable(case):
     known = {k.lower() for k in [*case["request"]["context"], *case.get("known_absent", [])]}
     used = {v.split(",")[0].strip().lower() for v in re.findall(r"\$\{([^}]*)\}", str(case["policies"]))}
@@ -166,6 +212,12 @@ def has_unknown_variable(case):
 
 def has_not_resource_variable(case):
     return any(has_variables(s.get("NotResource", "")) for s in statements(case))
+
+
+def has_wildcard_before_separator(case):
+    listed = [s.get(element, []) for s in statements(case) for element in ("Resource", "NotResource")]
+    patterns = [p for one in listed for p in (one if isinstance(one, list) else [one])]
+    return any(re.match(r"(?:[^:]*:){5}[^:/]*[*?][^:/]*[:/]", p) for p in patterns)
 
 
 def has_deny_not_principal(case):
@@ -218,6 +270,26 @@ CLASSES = [
         halve_ipv4,
     ),
     Explanation(
+        "ip-families", USER_GUIDE + "reference_policies_elements_condition_operators.html#Conditions_IPAddress",
+        "NotIpAddress holds for every address outside the range, one of the other family too. To it it does not.",
+        lambda case, kim, oracle: has_both_families(case),
+        keep_one_family,
+    ),
+    Explanation(
+        "discovered-boundary", USER_GUIDE + "access_policies_boundaries.html",
+        "What a resource policy grants to a role's ARN is limited by the boundary, and so depends on the boundary's conditions. "
+        "Its discovery mode leaves these out. (What kim says is checked by filling in the keys.)",
+        lambda case, kim, oracle: case["mode"] == "discover" and "boundary" in case["policies"] and "resource" in case["policies"]
+        and (kim["decision"], oracle["decision"]) == ("conditional", "allowed"),
+    ),
+    Explanation(
+        "discovered-contradiction", USER_GUIDE + "reference_policies_evaluation-logic_policy-eval-denyallow.html",
+        "Where an allow holds only if a deny does, the request is denied. It names both as conditions. (What kim says is "
+        "checked by filling in the keys.)",
+        lambda case, kim, oracle: case["mode"] == "discover" and (kim["decision"], oracle["decision"]) == ("denied", "conditional")
+        and wants_and_forbids(oracle.get("residual")),
+    ),
+    Explanation(
         "discovered-null", USER_GUIDE + "reference_policies_elements_condition_operators.html#Conditions_Null",
         "Whether a key exists that is not known is not known. To its discovery mode Null and ForAllValues hold there, as if "
         "the key were absent. (What kim says is checked by filling in the keys.)",
@@ -237,10 +309,17 @@ CLASSES = [
         lambda case, kim, oracle: has_not_resource_variable(case),
     ),
     Explanation(
+        "wildcard-before-separator", USER_GUIDE + "reference_policies_elements_resource.html",
+        "A wildcard covers any characters of an ARN's last part. To it one that stands before a slash or colon of the pattern "
+        "ends there (the separator may also be one of a variable's name).",
+        lambda case, kim, oracle: has_wildcard_before_separator(case),
+    ),
+    Explanation(
         "deny-not-principal", USER_GUIDE + "reference_policies_elements_notprincipal.html",
         "Deny with NotPrincipal denies whoever is not listed, with the account and, for a session, with the role. It takes "
         "the account's ARN alone, or the principal's alone, as enough.",
-        lambda case, kim, oracle: has_deny_not_principal(case) and kim.get("reason") == "explicit_deny" and not oracle.get("explicit"),
+        lambda case, kim, oracle: has_deny_not_principal(case) and not oracle.get("explicit")
+        and (kim.get("reason") == "explicit_deny" or kim["decision"] == "conditional"),
     ),
 ]
 
