@@ -3,7 +3,7 @@
 
     python3 differential.py --kim PREFIX/bin/kim --oracle FOLDER [--seed N] [--count N] [--keep FILE]
 
-FOLDER/node_modules holds what package.json pins. Both programs run beside each other on one stream of cases. A
+FOLDER/node_modules holds what tests/tools.versions pins (./check puts it there). Both programs run beside each other on one stream of cases. A
 disagreement that explained.py does not explain is made as small as possible, printed, and fails the run; so does a
 run that does not show enough (its statistics are printed, with what they must be).
 """
@@ -52,7 +52,7 @@ class Asked:
 
 class Pair:
     def __init__(self, kim, oracle):
-        self.commands = {"kim": [kim, "evaluate", "-"], "oracle": ["node", str(HERE / "oracle.js"), oracle]}
+        self.commands = {"kim": [kim, "evaluate", "-"], "oracle": ["node", str(HERE / "oracle.mjs"), oracle]}
 
     def ask(self, cases, who=("kim", "oracle")):
         """[cases] of {"kim": answer, "oracle": answer}."""

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// oracle.js - the same case, answered by iam-simulate: JSON Lines in, JSON Lines out, in order.
+// oracle.mjs - the same case, answered by iam-simulate: JSON Lines in, JSON Lines out, in order.
 //
-//     node oracle.js FOLDER < cases.jsonl        FOLDER/node_modules holds what package.json pins
+//     node oracle.mjs FOLDER < cases.jsonl        FOLDER/node_modules holds what tests/tools.versions pins
 //
 // A case is as `kim evaluate` takes it. An answer is {"id","decision","explicit","blocked_by","residual"} and, for the
 // statistics, "denied" (layers) and "operators" ("StringEquals true": how often); or {"id","refused"} where the case is one
