@@ -58,10 +58,9 @@ static const char schema[] =
     " type integer not null, key blob not null, hash blob, bytes blob);"
     "create unique index staged_key on staged(source, scope, type, key);"
     /* usage; usage_day lists the regions of its tree */
-    "create table usage(day integer not null, scope integer not null, identity integer not null,"
-    " action integer not null, resource integer not null, outcome integer not null, via integer not null,"
-    " count integer not null, first_ms integer not null, last_ms integer not null, widened integer not null,"
-    " primary key(day, scope, identity, action, resource, outcome, via)) without rowid;"
+    "create table usage(day integer, scope integer, identity integer, action integer, resource integer,"
+    " via integer, count integer, first_ms integer, last_ms integer,"
+    " primary key(day, scope, identity, action, resource, via)) without rowid;"
     "create table usage_day(scope integer not null, day integer not null, primary key(scope, day))"
     " without rowid;"
     /* agents */
@@ -322,6 +321,8 @@ void store_close(store *st)
     pthread_mutex_destroy(&st->writing);
     pthread_mutex_destroy(&st->pool_lock);
     free(st->slots);
+    free(st->usage_rows);
+    free(st->usage_order);
     free(st->path);
     free(st);
 }

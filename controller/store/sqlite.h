@@ -45,6 +45,8 @@ struct store {
     uint8_t text_key[16];
     text_slot *slots; /* [slot_count], a power of two */
     size_t slot_count, slots_used;
+    struct usage_row *usage_rows, **usage_order; /* [usage_room]: a batch being sorted */
+    size_t usage_room;
 };
 
 /* The statement of a literal, prepared once a connection, reset; NULL with err. For the writer, and for

@@ -14,12 +14,14 @@
 
 /* ---- adding ---- */
 
-enum { DAY, SCOPE, IDENTITY, ACTION, RESOURCE, OUTCOME, VIA, KEYS };
+/* The columns of the key. Each costs a comparison a row, so what has few values shares a column: ACTION
+ * is the action's number * OUTCOMES + outcome, RESOURCE the resource's * 2 + widened. */
+enum { DAY, SCOPE, IDENTITY, ACTION, RESOURCE, VIA, KEYS };
+enum { OUTCOMES = 4 };
 
 typedef struct usage_row {
     int64_t key[KEYS];
     int64_t count, first_ms, last_ms;
-    bool widened;
 } usage_row;
 
 static int compare_keys(const int64_t *a, const int64_t *b, int from, int to)
@@ -55,18 +57,17 @@ static int number_row(store *st, const kim_record *record, last_text last[KEYS],
                       kim_error *err)
 {
     const kim_usage *u = &record->usage;
-    *row = (usage_row){.count = u->count, .first_ms = u->first_unix_ms, .last_ms = u->last_unix_ms,
-                       .widened = u->widened};
-    row->key[DAY] = u->day;
-    row->key[OUTCOME] = u->outcome;
-    const struct {
-        int at;
-        kim_text text;
-    } texts[] = {{SCOPE, record->scope}, {IDENTITY, u->identity}, {ACTION, u->action},
-                 {RESOURCE, u->resource}, {VIA, u->via}};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if ((row->key[texts[i].at] = intern_again(st, &last[texts[i].at], texts[i].text, err)) < 0)
+    const kim_text texts[KEYS] = {[SCOPE] = record->scope, [IDENTITY] = u->identity, [ACTION] = u->action,
+                                  [RESOURCE] = u->resource, [VIA] = u->via};
+    for (int i = SCOPE; i < KEYS; i++)
+        if ((row->key[i] = intern_again(st, &last[i], texts[i], err)) < 0)
             return -1;
+    row->key[DAY] = u->day;
+    row->key[ACTION] = row->key[ACTION] * OUTCOMES + u->outcome;
+    row->key[RESOURCE] = row->key[RESOURCE] * 2 + u->widened;
+    row->count = u->count;
+    row->first_ms = u->first_unix_ms;
+    row->last_ms = u->last_unix_ms;
     return 0;
 }
 
@@ -87,7 +88,6 @@ static void add_up(usage_row *into, const usage_row *row)
     into->count = sum(into->count, row->count);
     into->first_ms = earlier(into->first_ms, row->first_ms);
     into->last_ms = row->last_ms > into->last_ms ? row->last_ms : into->last_ms;
-    into->widened |= row->widened;
 }
 
 /* In the order of the tree, each key once; gives how many are left. */
@@ -104,21 +104,23 @@ static size_t sort_rows(usage_row **rows, size_t count)
 }
 
 static const char upsert_sql[] =
-    "insert into usage values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-    " on conflict(day, scope, identity, action, resource, outcome, via) do update set"
+    "insert into usage values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    " on conflict(day, scope, identity, action, resource, via) do update set"
     " count=count+excluded.count," /* past 2^63 SQLite goes on as a real, which reads as the greatest */
     " first_ms=case when first_ms=0 or (excluded.first_ms<first_ms and excluded.first_ms<>0)"
     " then excluded.first_ms else first_ms end,"
-    " last_ms=max(last_ms, excluded.last_ms), widened=widened|excluded.widened";
+    " last_ms=max(last_ms, excluded.last_ms)";
 
-static int write_row(sqlite3_stmt *upsert, const usage_row *row, kim_error *err)
+/* What is as in the row before stays bound. before: NULL for the first. */
+static int write_row(sqlite3_stmt *upsert, const usage_row *before, const usage_row *row, kim_error *err)
 {
     for (int i = 0; i < KEYS; i++)
-        sqlite3_bind_int64(upsert, i + 1, row->key[i]);
-    sqlite3_bind_int64(upsert, KEYS + 1, row->count);
+        if (!before || before->key[i] != row->key[i])
+            sqlite3_bind_int64(upsert, i + 1, row->key[i]);
+    if (!before || before->count != row->count)
+        sqlite3_bind_int64(upsert, KEYS + 1, row->count);
     sqlite3_bind_int64(upsert, KEYS + 2, row->first_ms);
     sqlite3_bind_int64(upsert, KEYS + 3, row->last_ms);
-    sqlite3_bind_int64(upsert, KEYS + 4, row->widened);
     return run(upsert, err);
 }
 
@@ -139,9 +141,25 @@ static int write_rows(store *st, usage_row **rows, size_t count, kim_error *err)
         return -1;
     for (size_t i = 0; i < count; i++) {
         bool new_region = i == 0 || compare_keys(rows[i - 1]->key, rows[i]->key, DAY, IDENTITY) != 0;
-        if ((new_region && write_day(st, rows[i], err) < 0) || write_row(upsert, rows[i], err) < 0)
+        if ((new_region && write_day(st, rows[i], err) < 0) ||
+            write_row(upsert, i ? rows[i - 1] : NULL, rows[i], err) < 0)
             return -1;
     }
+    return 0;
+}
+
+/* Room for a batch, kept for the next one. */
+static int reserve_rows(store *st, size_t count, kim_error *err)
+{
+    if (count <= st->usage_room)
+        return 0;
+    usage_row *rows = realloc(st->usage_rows, count * sizeof *rows);
+    st->usage_rows = rows ? rows : st->usage_rows;
+    usage_row **order = realloc(st->usage_order, count * sizeof *order);
+    st->usage_order = order ? order : st->usage_order;
+    if (!rows || !order)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for %zu usage rows", count);
+    st->usage_room = count;
     return 0;
 }
 
@@ -152,18 +170,15 @@ static int add_usage(store *st, const store_mark *mark, const kim_record *record
     int moved = source < 0 ? -1 : mark_move(st, source, mark, err);
     if (moved != 0 || count == 0)
         return moved;
-    usage_row *rows = calloc(count, sizeof *rows), **order = calloc(count, sizeof *order);
-    int result = rows && order ? 0 : kim_fail(err, KIM_ERR_NOMEM, "no memory for %zu usage rows", count);
+    if (reserve_rows(st, count, err) < 0)
+        return -1;
     last_text last[KEYS] = {0};
-    for (size_t i = 0; i < count && result == 0; i++) {
-        result = number_row(st, &records[i], last, &rows[i], err);
-        order[i] = &rows[i];
+    for (size_t i = 0; i < count; i++) {
+        if (number_row(st, &records[i], last, &st->usage_rows[i], err) < 0)
+            return -1;
+        st->usage_order[i] = &st->usage_rows[i];
     }
-    if (result == 0)
-        result = write_rows(st, order, sort_rows(order, count), err);
-    free(rows);
-    free(order);
-    return result;
+    return write_rows(st, st->usage_order, sort_rows(st->usage_order, count), err);
 }
 
 int store_add_usage(store *st, const store_mark *mark, const kim_record *records, size_t count,
@@ -195,7 +210,7 @@ typedef struct merge {
     bool ended; /* past the last scope: a statement stepped on would begin again */
 } merge;
 
-/* By identity, action, resource, outcome; then by day and via. The scope is the same for all. */
+/* By identity, action and outcome, resource; then by day and via. The scope is the same for all. */
 static int compare_cursors(const run_cursor *a, const run_cursor *b)
 {
     int order = compare_keys(a->row.key, b->row.key, IDENTITY, VIA);
@@ -234,7 +249,6 @@ static int advance(run_cursor *cursor, kim_error *err)
     cursor->row.count = sqlite3_column_int64(cursor->statement, KEYS);
     cursor->row.first_ms = sqlite3_column_int64(cursor->statement, KEYS + 1);
     cursor->row.last_ms = sqlite3_column_int64(cursor->statement, KEYS + 2);
-    cursor->row.widened = sqlite3_column_int(cursor->statement, KEYS + 3) != 0;
     return 1;
 }
 
@@ -354,12 +368,22 @@ static int merge_next(merge *m, usage_row *out, kim_error *err)
 
 /* ---- rows, totals, summaries ---- */
 
+static int32_t outcome_of(const int64_t key[KEYS])
+{
+    return (int32_t)(key[ACTION] % OUTCOMES);
+}
+
+static bool is_widened(const int64_t key[KEYS])
+{
+    return key[RESOURCE] % 2 != 0;
+}
+
 static int name_key(merge *m, const int64_t key[KEYS], kim_text texts[KEYS], kim_error *err)
 {
-    static const int named[] = {SCOPE, IDENTITY, ACTION, RESOURCE, VIA};
+    static const int shares[KEYS] = {[SCOPE] = 1, [IDENTITY] = 1, [ACTION] = OUTCOMES, [RESOURCE] = 2, [VIA] = 1};
     names_trim(&m->names);
-    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-        if (names_get(&m->names, key[named[i]], &texts[named[i]], err) < 0)
+    for (int i = SCOPE; i < KEYS; i++)
+        if (names_get(&m->names, key[i] / shares[i], &texts[i], err) < 0)
             return -1;
     return 0;
 }
@@ -376,9 +400,9 @@ int store_usage_rows(store *st, const store_usage_filter *filter, store_usage_fu
             break;
         kim_usage usage = {
             .day = row.key[DAY], .identity = texts[IDENTITY], .action = texts[ACTION],
-            .resource = texts[RESOURCE], .outcome = (int32_t)row.key[OUTCOME], .count = row.count,
+            .resource = texts[RESOURCE], .outcome = outcome_of(row.key), .count = row.count,
             .first_unix_ms = row.first_ms, .last_unix_ms = row.last_ms, .via = texts[VIA],
-            .widened = row.widened,
+            .widened = is_widened(row.key),
         };
         result = each(context, texts[SCOPE], &usage, err);
     }
@@ -386,7 +410,7 @@ int store_usage_rows(store *st, const store_usage_filter *filter, store_usage_fu
     return result;
 }
 
-/* Rows folded together while they agree in scope .. outcome. */
+/* Rows folded together while they agree in all but day and via. */
 typedef struct fold {
     usage_row total;
     int64_t days;
@@ -430,8 +454,8 @@ int store_usage_totals(store *st, const store_usage_filter *filter, store_usage_
             break;
         store_usage_total total = {
             .scope = texts[SCOPE], .identity = texts[IDENTITY], .action = texts[ACTION],
-            .resource = texts[RESOURCE], .outcome = (int32_t)next.total.key[OUTCOME],
-            .widened = next.total.widened, .count = next.total.count, .days = next.days,
+            .resource = texts[RESOURCE], .outcome = outcome_of(next.total.key),
+            .widened = is_widened(next.total.key), .count = next.total.count, .days = next.days,
             .first_unix_ms = next.total.first_ms, .last_unix_ms = next.total.last_ms,
         };
         result = each(context, &total, err);
@@ -444,7 +468,7 @@ static void add_to_summary(store_usage_summary *summary, const usage_row *total)
 {
     int64_t *counts[] = {[KIM_SUCCESS] = &summary->success, [KIM_REFUSED] = &summary->denied,
                          [KIM_FAILED] = &summary->failed};
-    int64_t outcome = total->key[OUTCOME];
+    int32_t outcome = outcome_of(total->key);
     if (outcome >= KIM_SUCCESS && outcome <= KIM_FAILED)
         *counts[outcome] = sum(*counts[outcome], total->count);
     summary->first_unix_ms = earlier(summary->first_unix_ms, total->first_ms);
