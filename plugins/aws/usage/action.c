@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "plugins/aws/usage/target.h"
+
 static const struct service {
     const char *prefix;
     const char *names; /* front-coded: action_names.awk */
@@ -321,7 +323,7 @@ static const char *verb_of(kim_text name)
 }
 
 /* Finds a name under a prefix, letters folded, and writes "prefix:Name" as the catalogue has it. */
-static bool spell(const char *prefix, kim_text name, char out[ACTION_MAX_BYTES])
+static bool spell(const char *prefix, kim_text name, char out[ACTION_MAX_BYTES], action_takes *takes)
 {
     char found[ACTION_MAX_BYTES];
     size_t low = 0, high = sizeof services / sizeof *services;
@@ -336,7 +338,9 @@ static bool spell(const char *prefix, kim_text name, char out[ACTION_MAX_BYTES])
                 size_t size = (size_t)(*at++ - '!');
                 while (*at != '\n' && size < sizeof found)
                     found[size++] = *at++;
+                size--; /* the digit */
                 if (size == name.size && !strncasecmp(found, name.bytes, size)) {
+                    *takes = (action_takes)(found[size] - '0');
                     snprintf(out, ACTION_MAX_BYTES, "%s:%.*s", prefix, (int)size, found);
                     return true;
                 }
@@ -351,7 +355,7 @@ static bool spell(const char *prefix, kim_text name, char out[ACTION_MAX_BYTES])
     return false;
 }
 
-bool action_spell(kim_text written, char out[ACTION_MAX_BYTES])
+bool action_spell(kim_text written, char out[ACTION_MAX_BYTES], action_takes *takes)
 {
     const char *colon = written.size ? memchr(written.bytes, ':', written.size) : NULL;
     char prefix[64];
@@ -361,7 +365,7 @@ bool action_spell(kim_text written, char out[ACTION_MAX_BYTES])
     for (size_t i = 0; i < size; i++)
         prefix[i] = (char)tolower((unsigned char)written.bytes[i]);
     prefix[size] = '\0';
-    return spell(prefix, (kim_text){colon + 1, written.size - size - 1}, out);
+    return spell(prefix, (kim_text){colon + 1, written.size - size - 1}, out, takes);
 }
 
 /* The name without the API's version at its end: "20150331", "20150331v2", "2020_05_31". */
@@ -384,28 +388,26 @@ static bool is_source(const char *row, kim_text source)
 /* The tables and the catalogue under one prefix. */
 static bool resolve_under(const char *prefix, kim_text name, action *out)
 {
-    char event[ACTION_MAX_BYTES];
-    if (snprintf(event, sizeof event, "%s:%.*s", prefix, KIM_PRINT(name)) >= (int)sizeof event)
+    char call[ACTION_MAX_BYTES];
+    if (snprintf(call, sizeof call, "%s:%.*s", prefix, KIM_PRINT(name)) >= (int)sizeof call)
         return false;
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
-        if (!strcasecmp(spellings[i].event, event)) {
+        if (!strcasecmp(spellings[i].event, call)) {
             if (!spellings[i].action)
                 return true; /* known to have no single action */
-            out->kind = *spellings[i].action ? ACTION_KNOWN : ACTION_NONE;
-            snprintf(out->text, sizeof out->text, "%s", spellings[i].action);
+            out->kind = *spellings[i].action && action_spell(kim_text_of(spellings[i].action), out->text, &out->takes)
+                            ? ACTION_KNOWN : *spellings[i].action ? ACTION_UNMAPPED : ACTION_NONE;
             return true;
         }
     if (!strcmp(prefix, "apigateway")) {
         const char *verb = verb_of(name);
-        if (!spell(prefix, name, out->text)) {
-            if (!verb)
-                return false;
-            snprintf(out->text, sizeof out->text, "apigateway:%s", verb);
-        }
+        if (!spell(prefix, name, out->text, &out->takes) &&
+            (!verb || !spell(prefix, kim_text_of(verb), out->text, &out->takes)))
+            return false;
         out->kind = ACTION_KNOWN;
         return true;
     }
-    if (!spell(prefix, name, out->text))
+    if (!spell(prefix, name, out->text, &out->takes))
         return false;
     out->kind = ACTION_KNOWN;
     return true;
@@ -432,6 +434,7 @@ static void complete(action *out)
     out->size = strlen(out->text);
     out->prefix_size = strcspn(out->text, ":");
     out->has_version = action_versioned(out->text) != NULL;
+    targets_prepare(out);
     for (size_t i = 0; i < sizeof alsos / sizeof *alsos; i++)
         if (!strcmp(alsos[i].event, out->text)) {
             if (!out->also_count++)
@@ -461,7 +464,7 @@ void action_resolve(kim_text source, kim_text name, kim_text type, action *out)
 void action_written(kim_text text, action *out)
 {
     *out = (action){.kind = ACTION_UNMAPPED};
-    if (!action_spell(text, out->text))
+    if (!action_spell(text, out->text, &out->takes))
         return;
     out->kind = ACTION_KNOWN;
     complete(out);
@@ -488,15 +491,15 @@ const char *action_versioned(const char *text)
     return NULL;
 }
 
-const char *action_table_row(size_t i, const char **target)
+const char *action_table_row(size_t i, const char **to)
 {
     size_t first = sizeof spellings / sizeof *spellings, second = sizeof alsos / sizeof *alsos;
     if (i < first) {
-        *target = spellings[i].action;
+        *to = spellings[i].action;
         return spellings[i].event;
     }
     if (i - first < second) {
-        *target = alsos[i - first].action;
+        *to = alsos[i - first].action;
         return alsos[i - first].event;
     }
     return NULL;

@@ -26,6 +26,14 @@ typedef enum action_kind {
     ACTION_NONE,     /* nothing that IAM decides by an action: a sign-in, a service's own event */
 } action_kind;
 
+/* What resources the catalogue has for an action. */
+typedef enum action_takes {
+    TAKES_NONE,    /* none: a policy can allow it on "*" alone */
+    TAKES_ONE,     /* one type must be named, others may be */
+    TAKES_ANY,     /* one of several types */
+    TAKES_SEVERAL, /* several types must be named together */
+} action_takes;
+
 enum { ACTION_MAX_BYTES = 160 }; /* prefix, ':' and name */
 
 /* A further action that the same call needs. */
@@ -42,8 +50,12 @@ typedef struct action_also {
 
 typedef struct action {
     action_kind kind;
+    action_takes takes;
     char text[ACTION_MAX_BYTES]; /* "s3:ListBucket", NUL-terminated */
     size_t size, prefix_size;    /* of text; of "s3" */
+    bool by_resources;           /* the event's own resources tell the action's */
+    bool on_object;              /* s3: on an object and not on its bucket */
+    uint8_t rows[4], row_count;  /* of target.c's table: how the request names the resource */
     bool has_version;            /* s3: with a versionId the action is another (action_versioned) */
     const action_also *also;     /* rows whose event is this one; NULL: none */
     size_t also_count;
@@ -56,7 +68,7 @@ void action_resolve(kim_text source, kim_text name, kim_text type, action *out);
 void action_written(kim_text text, action *out);
 
 /* Is "prefix:Name" in the catalogue? Its spelling there, into out; letters are folded. */
-bool action_spell(kim_text written, char out[ACTION_MAX_BYTES]);
+bool action_spell(kim_text written, char out[ACTION_MAX_BYTES], action_takes *takes);
 
 /* The action on a named version of an object: "s3:GetObjectVersion" for "s3:GetObject". */
 const char *action_versioned(const char *text);
@@ -70,6 +82,6 @@ typedef struct action_data {
 extern const action_data action_data_events[];
 
 /* For the test of the tables: each row's spelling; NULL after the last. */
-const char *action_table_row(size_t i, const char **target);
+const char *action_table_row(size_t i, const char **to);
 
 #endif

@@ -333,6 +333,12 @@ static bool read_event(walk *w, event *e, bool *is_list)
                 continue;
             }
             break;
+        case 10:
+            if (IS(name, "@timestamp") && kim_text_is_absent(e->time)) { /* Logstash moves eventTime there */
+                e->time = text_value(w);
+                continue;
+            }
+            break;
         case 11:
             if (IS(name, "eventSource")) {
                 e->source = text_value(w);

@@ -16,12 +16,21 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* A file below the mark that changed about or since the last list. */
+typedef struct recent {
+    log_file file;
+    int64_t changed_unix_ms;
+} recent;
+
 /* What is there of one place below its mark. */
 typedef struct below {
     uint64_t count, sum;
-    log_file *recent; /* [recent_count] of them: changed since the last list */
+    recent *recents; /* [recent_count] */
     size_t recent_count, room;
 } below;
+
+/* A file system's clock may be behind the host's by a tick. */
+enum { TICK_MS = 20, ABOUT_MS = 5000 };
 
 uint32_t log_name_minute(const char *path)
 {
@@ -106,15 +115,49 @@ static int add(log_list *list, log_file file, kim_error *err)
     return 0;
 }
 
-static int take_below(log_list *list, const below *b, const state_place *place, kim_error *err)
+static int by_change(const void *a, const void *b)
 {
-    bool all_read = b->count == place->count && b->sum == place->sum;
+    const recent *x = a, *y = b;
+    return (x->changed_unix_ms < y->changed_unix_ms) - (x->changed_unix_ms > y->changed_unix_ms);
+}
+
+/* How many of the recent ones, which are sorted, the newest first, are new. Number and sum tell it exactly where
+ * files only came; where some went as well, their change time has to do. */
+static size_t count_new(below *b, const state_place *place)
+{
+    uint64_t more = b->count - place->count, sum = b->sum - place->sum, so_far = 0;
+    size_t since = 0;
+    for (size_t i = 0; b->count > place->count && i < b->recent_count && i < more; i++) {
+        so_far += b->recents[i].file.log.hash;
+        if (i + 1 == more && so_far == sum)
+            return i + 1;
+        if (more == 1 && i == 0)
+            for (size_t k = 1; k < b->recent_count; k++) /* one alone, wherever it is */
+                if (b->recents[k].file.log.hash == sum) {
+                    recent moved = b->recents[k];
+                    b->recents[k] = b->recents[0];
+                    b->recents[0] = moved;
+                    return 1;
+                }
+    }
+    while (since < b->recent_count && b->recents[since].changed_unix_ms >= place->listed_unix_ms - TICK_MS)
+        since++;
+    return since;
+}
+
+static int take_below(log_list *list, below *b, const state_place *place, kim_error *err)
+{
+    size_t new_count = 0;
     int status = 0;
+    if (b->recent_count && (b->count != place->count || b->sum != place->sum)) {
+        qsort(b->recents, b->recent_count, sizeof *b->recents, by_change);
+        new_count = count_new(b, place);
+    }
     for (size_t i = 0; i < b->recent_count; i++)
-        if (all_read || status < 0)
-            free(b->recent[i].path);
+        if (i < new_count && status == 0)
+            status = add(list, b->recents[i].file, err);
         else
-            status = add(list, b->recent[i], err);
+            free(b->recents[i].file.path);
     return status;
 }
 
@@ -122,7 +165,6 @@ static int take_below(log_list *list, const below *b, const state_place *place, 
 static int consider(log_list *list, usage_state *s, const state_place *place, log_file file, int64_t changed_unix_ms,
                     below *b, kim_error *err)
 {
-    enum { CLOCKS_DIFFER_MS = 2000 }; /* of the file system and the host: coarse ticks */
     const state_part *part = state_part_of(s, file.log.hash ^ place->hash);
     bool is_below = state_is_below(place, file.log);
     if (is_below && !(part && part->open)) {
@@ -130,7 +172,7 @@ static int consider(log_list *list, usage_state *s, const state_place *place, lo
         b->sum += file.log.hash;
     }
     bool is_new = part ? part->open || part->bytes != file.bytes
-                       : is_below ? changed_unix_ms >= place->listed_unix_ms - CLOCKS_DIFFER_MS
+                       : is_below ? changed_unix_ms >= place->listed_unix_ms - ABOUT_MS
                                   : !state_knows(s, place, file.log);
     if (!is_new) {
         free(file.path);
@@ -138,11 +180,11 @@ static int consider(log_list *list, usage_state *s, const state_place *place, lo
     }
     if (part || !is_below)
         return add(list, file, err);
-    if (grow(&b->recent, &b->room, b->recent_count, sizeof *b->recent, err) < 0) {
+    if (grow(&b->recents, &b->room, b->recent_count, sizeof *b->recents, err) < 0) {
         free(file.path);
         return -1;
     }
-    b->recent[b->recent_count++] = file;
+    b->recents[b->recent_count++] = (recent){file, changed_unix_ms};
     return 0;
 }
 
@@ -244,8 +286,8 @@ static int list_place(log_list *list, usage_state *s, const kim_host *host, cons
         status = take_below(list, &b, place, err);
     else
         for (size_t i = 0; i < b.recent_count; i++)
-            free(b.recent[i].path);
-    free(b.recent);
+            free(b.recents[i].file.path);
+    free(b.recents);
     return status;
 }
 

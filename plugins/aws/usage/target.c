@@ -234,9 +234,9 @@ static bool fill(const event *e, const struct row *row, size_t nth, kim_text acc
     if (nth && !count)
         return false;
     builder b = {.list = list, .begin = list->used};
-    if (whole.bytes && count == 1) {
+    if (whole.bytes) { /* with more than it, the form would hold one ARN within another */
         *out = (target){.arn = whole};
-        return true;
+        return count == 1;
     }
     count = 0;
     for (const char *at = row->form; *at;) {
@@ -277,58 +277,78 @@ static bool fill(const event *e, const struct row *row, size_t nth, kim_text acc
     return true;
 }
 
+/* Services that write the resource their decision was about into `resources`, also for actions that may
+ * be about one of several types. */
+static bool is_exact(const action *a)
+{
+    static const char *const SERVICES[] = {"dynamodb", "kinesis", "kms", "lambda", "s3", "secretsmanager", "sns", "sqs", "sts"};
+    for (size_t i = 0; i < sizeof SERVICES / sizeof *SERVICES; i++)
+        if (strlen(SERVICES[i]) == a->prefix_size && !memcmp(SERVICES[i], a->text, a->prefix_size))
+            return true;
+    return false;
+}
+
+void targets_prepare(action *a)
+{
+    static const char OBJECTS[] = "AbortMultipartUpload DeleteObject* GetObject* ListMultipartUploadParts "
+                                  "PutObject* ReplicateDelete ReplicateObject* RestoreObject";
+    const char *name = a->text + a->prefix_size + 1;
+    a->row_count = 0;
+    a->on_object = a->prefix_size == 2 && !memcmp(a->text, "s3", 2) && among(OBJECTS, name);
+    a->by_resources = a->takes == TAKES_ONE || (a->takes == TAKES_ANY && is_exact(a));
+    if (a->takes == TAKES_NONE || a->takes == TAKES_SEVERAL)
+        return;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strlen(rows[i].prefix) == a->prefix_size && !memcmp(rows[i].prefix, a->text, a->prefix_size) &&
+            among(rows[i].actions, name) && a->row_count < sizeof a->rows)
+            a->rows[a->row_count++] = (uint8_t)i;
+}
+
 /* Is one of the event's own resources what this action is decided on? By service, and for S3 by shape:
  * an object's ARN has a key, a bucket's has none. */
-static bool fits(kim_text arn, const char *action_text, size_t prefix_size)
+static bool fits(kim_text arn, const action *a)
 {
+    bool is_sts = a->prefix_size == 3 && !memcmp(a->text, "sts", 3); /* what it asks for is iam's: a role */
+    const char *prefix = is_sts ? "iam" : a->text;
     if (!is_arn(arn))
         return false;
     const char *service = memchr(arn.bytes + 4, ':', arn.size - 4);
-    if (!service || (size_t)(arn.bytes + arn.size - service) < prefix_size + 2)
+    if (!service || (size_t)(arn.bytes + arn.size - service) < a->prefix_size + 2 ||
+        memcmp(service + 1, prefix, a->prefix_size) || service[1 + a->prefix_size] != ':')
         return false;
-    service++;
-    const char *action_name = action_text + prefix_size + 1;
-    if (prefix_size == 3 && !memcmp(action_text, "sts", 3)) /* a role is iam's, and what sts asks for */
-        return !memcmp(service, "iam:", 4);
-    if (memcmp(service, action_text, prefix_size) || service[prefix_size] != ':')
-        return false;
-    if (prefix_size == 2 && !memcmp(action_text, "s3", 2)) {
-        static const char OBJECTS[] = "AbortMultipartUpload DeleteObject* GetObject* ListMultipartUploadParts "
-                                      "PutObject* RestoreObject ReplicateObject* ReplicateDelete";
-        bool has_key = memchr(arn.bytes, '/', arn.size) != NULL;
-        return has_key == among(OBJECTS, action_name);
-    }
-    return true;
+    return a->prefix_size != 2 || memcmp(a->text, "s3", 2) || (memchr(arn.bytes, '/', arn.size) != NULL) == a->on_object;
 }
 
-void targets_find(const event *e, const char *action_text, size_t prefix_size, kim_text account, kim_text partition,
-                  target_list *list)
+static void from_resources(const event *e, const action *a, target_list *list)
+{
+    for (size_t i = 0; i < e->resource_count; i++)
+        if (e->resources[i].size <= TARGET_MAX_BYTES && fits(e->resources[i], a)) {
+            list->items[0] = (target){.arn = plain(list, e->resources[i])};
+            list->count = !kim_text_is_absent(list->items[0].arn);
+            return;
+        }
+}
+
+static void from_rows(const event *e, const action *a, kim_text account, kim_text partition, target_list *list)
+{
+    for (size_t i = 0; i < a->row_count && e->request && !list->count; i++)
+        while (list->count < TARGET_MAX &&
+               fill(e, &rows[a->rows[i]], list->count, account, partition, list, &list->items[list->count]))
+            if (list->items[list->count++].widened)
+                break;
+}
+
+void targets_find(const event *e, const action *a, kim_text account, kim_text partition, target_list *list)
 {
     list->count = 0;
     list->used = 0;
-    for (size_t i = 0; i < e->resource_count; i++)
-        if (fits(e->resources[i], action_text, prefix_size)) {
-            list->items[0].arn = plain(list, e->resources[i]);
-            list->items[0].widened = false;
-            list->count = !kim_text_is_absent(list->items[0].arn) && list->items[0].arn.size <= TARGET_MAX_BYTES;
-            return;
-        }
-    if (!e->request)
-        return;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct row *row = &rows[i];
-        if (strlen(row->prefix) != prefix_size || memcmp(row->prefix, action_text, prefix_size) ||
-            !among(row->actions, action_text + prefix_size + 1))
-            continue;
-        while (list->count < TARGET_MAX &&
-               fill(e, row, list->count, account, partition, list, &list->items[list->count])) {
-            list->count++;
-            if (list->items[list->count - 1].widened)
-                break;
-        }
-        if (list->count)
-            return;
-    }
+    bool by_index = a->row_count && !strcmp(rows[a->rows[0]].prefix, "dynamodb"); /* `resources` has the table then */
+    if (by_index)
+        from_rows(e, a, account, partition, list);
+    if (!list->count && a->by_resources)
+        from_resources(e, a, list);
+    if (!list->count && !by_index)
+        from_rows(e, a, account, partition, list);
 }
 
 bool target_also(const event *e, const action_also *also, size_t nth, kim_text partition, target_list *list,

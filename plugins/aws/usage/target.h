@@ -29,9 +29,12 @@ typedef struct target_list {
     size_t used;
 } target_list;
 
-/* account: where the resource is, 12 digits; partition: "aws". Fills list; count 0 where the event
- * does not say. */
-void targets_find(const event *e, const char *action_text, size_t prefix_size, kim_text account, kim_text partition,
+/* Notes in an action how its targets are found: once, when it is resolved. */
+void targets_prepare(action *a);
+
+/* account: where the resource is, 12 digits; partition: "aws".
+ * Fills list; count 0 where the event does not say, and where no single resource would do for a policy. */
+void targets_find(const event *e, const action *a, kim_text account, kim_text partition,
                   target_list *list);
 /* The nth target of a further action of the same call; false where the event does not say. */
 bool target_also(const event *e, const action_also *also, size_t nth, kim_text partition, target_list *list,

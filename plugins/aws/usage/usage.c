@@ -147,13 +147,16 @@ static unsigned digits(const char *s, size_t count)
     return value;
 }
 
-/* 2026-08-01T10:20:30Z, with a fraction or none. False where it is no such time. */
+/* 2026-08-01T10:20:30Z; CloudTrail Lake and others write 2026-08-01 10:20:30.000 for the same. False where it is
+ * no such time, or names another zone. */
 static bool time_of(reading *r, kim_text text, int32_t *day, int64_t *at_unix_ms)
 {
     const char *s = text.bytes;
-    if (text.size < 20 || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' ||
-        s[text.size - 1] != 'Z')
+    if (text.size < 19 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != ' ') || s[13] != ':' || s[16] != ':')
         return false;
+    for (size_t i = 19; i < text.size; i++)
+        if (s[i] != '.' && (s[i] < '0' || s[i] > '9') && !(s[i] == 'Z' && i == text.size - 1))
+            return false;
     if (memcmp(s, r->date, sizeof r->date)) {
         unsigned year = digits(s, 4), month = digits(s + 5, 2), date = digits(s + 8, 2);
         if (year < 2000 || year > 2200 || month < 1 || month > 12 || date < 1 || date > 31)
@@ -280,7 +283,7 @@ static void count(reading *r, const event *e, const action *a, const who *w, rol
     const action *denied = use.outcome == KIM_REFUSED ? denied_action(r, e->error_message, &one.arn) : NULL;
     if (denied && (!kim_text_is_absent(one.arn) || strcmp(denied->text, a->text))) {
         one.widened = false;
-        add_use(r, use, &one, denied->text, denied->size);
+        add_use(r, use, denied->takes == TAKES_NONE ? NULL : &one, denied->text, denied->size);
         return;
     }
     const char *text = a->text;
@@ -290,7 +293,7 @@ static void count(reading *r, const event *e, const action *a, const who *w, rol
         text = action_versioned(a->text);
         size = strlen(text);
     }
-    targets_find(e, text, a->prefix_size, account, w->partition, &r->targets);
+    targets_find(e, a, account, w->partition, &r->targets);
     for (size_t i = 0; i < r->targets.count; i++)
         add_use(r, use, &r->targets.items[i], text, size);
     if (!r->targets.count)
