@@ -230,8 +230,8 @@ static int list_store(log_list *list, usage_state *s, const kim_host *host, cons
         status = take_below(list, &b, place, err);
     else
         for (size_t i = 0; i < b.recent_count; i++)
-            free(b.recent[i].path);
-    free(b.recent);
+            free(b.recents[i].file.path);
+    free(b.recents);
     return status;
 }
 
