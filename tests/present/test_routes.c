@@ -226,6 +226,7 @@ static void can_answers_with_its_reasons(void **state)
     const told *t = ask("/v1/can", "identity=" ANN "&action=s3:GetObject&resource=arn:aws:s3:::b/k");
     assert_told(t, "\"decision\":\"allowed\"");
     assert_told(t, "\"because\":[{\"layer\":\"identity\",\"policy\":\"dev-read\",\"statement\":\"Read\"}]");
+    assert_told(ask("/v1/can", "identity=ann&action=s3:GetObject&resource=arn:aws:s3:::b/k"), "{\"identity\":\"" ANN "\"");
     assert_told(ask("/v1/can", "identity=" ANN "&action=s3:PutObject&resource=arn:aws:s3:::b/k"), "\"decision\":\"denied\"");
 }
 

@@ -52,8 +52,9 @@ static void reasons_name_layer_policy_and_statement(void **state)
     (void)state;
     assert_words(words_because(parsed("[{\"layer\":\"identity\",\"policy\":\"Admin\",\"statement\":\"0\"},{\"layer\":\"scp\",\"policy\":\"o-root\"}]"), arena),
                  "identity: Admin/0; scp: o-root");
-    assert_words(words_why(parsed("{\"if\":[{\"resource\":\"x\"}],\"unread\":[\"kms\"],\"because\":[{\"layer\":\"identity\",\"policy\":\"P\"}]}"), arena),
-                 "if resource is x; not read: kms; by identity: P");
+    assert_words(words_why(parsed("{\"if\":[{\"resource\":\"x\"}],\"because\":[{\"layer\":\"identity\",\"policy\":\"P\"}]}"), arena),
+                 "if resource is x; by identity: P");
+    assert_words(words_why(parsed("{\"if\":[{\"unread\":\"kms\"}],\"unread\":[\"kms\"]}"), arena), "not read: kms");
 }
 
 static void times_are_utc(void **state)

@@ -51,7 +51,8 @@ static void write_can(const invocation *in, const kim_json *answer, rows_style s
     kim_text decision = kim_json_text_of(answer, "decision");
     rows_field(stdout, style, "decision", decision, words_color_of(decision));
     rows_field(stdout, style, "reason", kim_json_text_of(answer, "reason"), PLAIN);
-    rows_field(stdout, style, "if", words_condition(kim_json_get(answer, "if"), arena), PLAIN);
+    if (kim_json_get(answer, "unread") == NULL)
+        rows_field(stdout, style, "if", words_condition(kim_json_get(answer, "if"), arena), PLAIN);
     rows_field(stdout, style, "not read", words_list(kim_json_get(answer, "unread"), arena), PLAIN);
     rows_field(stdout, style, "because", words_because(kim_json_get(answer, "because"), arena), PLAIN);
 }

@@ -3,11 +3,12 @@
  * main.c - kim: a command line in, an exit status out. What went wrong is said here, once.
  */
 #include <curl/curl.h>
-#include <errno.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controller/present/cli/children.h"
 #include "controller/present/cli/commands.h"
@@ -25,9 +26,10 @@ static int exit_status_of(kim_code code)
 }
 
 /* A reader that took enough (kim ... | head) is no failure of kim's, and needs no words. */
-static bool reader_has_gone(const kim_error *err)
+static bool reader_has_gone(void)
 {
-    return err->code == KIM_ERR_IO && ferror(stdout) && errno == EPIPE;
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return ferror(stdout) && poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
 }
 
 int main(int argc, char **argv)
@@ -58,7 +60,7 @@ int main(int argc, char **argv)
         status = -1;
     }
     if (status < 0) {
-        status = reader_has_gone(&err) ? EXIT_FINE : exit_status_of(err.code);
+        status = reader_has_gone() ? EXIT_FINE : exit_status_of(err.code);
         if (status != EXIT_FINE)
             fprintf(stderr, "kim: %s\n", err.message);
     }

@@ -10,7 +10,6 @@
 #include "controller/present/cli/words.h"
 
 enum { NOTES_KEPT = 50 };
-#define ROWS_SHOWN_TEXT "10" /* of each part; the commands show all */
 
 struct report_notes {
     size_t count; /* all of them */
@@ -60,40 +59,28 @@ void report_print_notes(FILE *to, const sources *found, const report_notes *note
         fprintf(to, "%-14s %zu files in folders that no provider knows\n", "passed over", found->passed_over);
 }
 
-/* ---- the parts that the API knows ---- */
-
-typedef struct part {
-    const char *heading, *path, *list;
-    column columns[4];
-    const char *names[4];
-    size_t count;
-} part;
-
-/* A part that this controller does not compute is left out. */
-static const part parts[] = {
-    {"Findings", "/v1/findings", "findings",
-     {{"severity", 0, 0}, {"finding", 0, 0}, {"identity", 0, 1}, {"detail", 0, 1}},
-     {"severity", "kind", "identity", "detail"}, 4},
-    {"Largest gaps between granted and used", "/v1/gaps", "gaps",
-     {{"identity", 0, 1}, {"granted", 1, 0}, {"used", 1, 0}, {"unused", 1, 0}},
-     {"identity", "granted", "used", "unused"}, 4},
-};
-enum { PARTS = sizeof parts / sizeof *parts };
+/* ---- what the API knows ---- */
 
 typedef struct answers {
-    const kim_json *status;
-    const kim_json *of[PARTS]; /* NULL: not computed */
+    const kim_json *status, *findings, *gaps; /* findings, gaps NULL: this controller computes none */
 } answers;
 
-static const kim_json *ask_part(const invocation *in, client *c, const part *p, kim_arena *arena, kim_error *err)
+/* NULL with err; but NULL without where the controller does not do that. */
+static const kim_json *ask(const invocation *in, client *c, const char *route, const char *limit, kim_arena *arena,
+                           kim_error *err)
 {
     static const char *const options[] = {"days", NULL};
     kim_bytes path = {0};
-    client_path(&path, p->path);
-    client_param(&path, "limit", ROWS_SHOWN_TEXT);
-    print_add_options(&path, in, options);
+    *err = (kim_error){.code = KIM_OK};
+    client_path(&path, route);
+    if (limit != NULL) {
+        client_param(&path, "limit", limit);
+        print_add_options(&path, in, options);
+    }
     const char *text = client_path_text(&path, err);
     const kim_json *answer = text != NULL ? client_ask(c, text, NULL, 0, arena, err) : NULL;
+    if (answer == NULL && err->code == KIM_ERR_UNSUPPORTED)
+        err->code = KIM_OK;
     kim_bytes_free(&path);
     return answer;
 }
@@ -104,17 +91,13 @@ static int ask_all(const invocation *in, const char *socket, kim_arena *arena, a
     memset(out, 0, sizeof *out);
     if (c == NULL)
         return -1;
-    out->status = client_ask(c, "/v1/status", NULL, 0, arena, err);
-    for (size_t i = 0; i < PARTS && out->status != NULL; i++) {
-        kim_error why;
-        out->of[i] = ask_part(in, c, &parts[i], arena, &why);
-        if (out->of[i] == NULL && why.code != KIM_ERR_UNSUPPORTED) {
-            *err = why;
-            out->status = NULL;
-        }
-    }
+    out->status = ask(in, c, "/v1/status", NULL, arena, err);
+    if (err->code == KIM_OK)
+        out->findings = ask(in, c, "/v1/findings", "1000000", arena, err);
+    if (err->code == KIM_OK)
+        out->gaps = ask(in, c, "/v1/gaps", "10", arena, err);
     client_close(c);
-    return out->status != NULL ? 0 : -1;
+    return err->code == KIM_OK ? 0 : -1;
 }
 
 /* ---- for people ---- */
@@ -124,24 +107,28 @@ static void print_found(const kim_json *status, const sources *found, rows_style
     static const struct {
         const char *title, *member;
     } of[] = {{"Identities", "identities"}, {"Records", "records"}};
-    printf("Found in %zu files\n", found->file_count);
+    printf("Read: %zu file%s\n", found->file_count, found->file_count == 1 ? "" : "s");
     for (size_t m = 0; m < 2; m++) {
         const kim_json *counts = kim_json_get(status, of[m].member);
+        printf("\n%s\n", of[m].title);
         for (size_t i = 0; kim_json_is(counts, KIM_JSON_OBJECT) && i < counts->count; i++) {
-            if (kim_json_int(counts->members[i].value, 0) == 0)
-                continue;
             char name[40];
             snprintf(name, sizeof name, "  %.*s", KIM_PRINT(counts->members[i].name));
-            rows_field(stdout, style, name, kim_json_text(counts->members[i].value), PLAIN);
+            if (kim_json_int(counts->members[i].value, 0) > 0)
+                rows_field(stdout, style, name, kim_json_text(counts->members[i].value), PLAIN);
         }
-        if (m == 0)
-            printf("of\n");
     }
 }
 
-static void print_part(const part *p, const kim_json *of, rows_style style)
+typedef struct part {
+    const char *heading;
+    column columns[4];
+    const char *names[4];
+    size_t count;
+} part;
+
+static void print_part(const part *p, const kim_json *list, rows_style style)
 {
-    const kim_json *list = kim_json_get(of, p->list);
     if (!kim_json_is(list, KIM_JSON_ARRAY) || list->count == 0)
         return;
     rows *r = rows_begin(stdout, style, p->columns, p->count, NULL);
@@ -154,35 +141,90 @@ static void print_part(const part *p, const kim_json *of, rows_style style)
     rows_end(r, NULL);
 }
 
+/* How many findings there are of each kind, and the gravest ones. */
+enum { SEVERITIES = 3, FINDINGS_SHOWN = 10, KINDS_MAX = 32 };
+static const char *const severities[SEVERITIES] = {"high", "medium", "low"};
+static const row_color severity_colors[SEVERITIES] = {BAD, WARN, PLAIN};
+
+static void print_kinds(const kim_json *list, rows_style style)
+{
+    kim_text kinds[KINDS_MAX];
+    int64_t counts[KINDS_MAX] = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        kim_text kind = kim_json_text_of(&list->items[i], "kind");
+        size_t k = 0;
+        while (k < count && !kim_text_equal(kinds[k], kind))
+            k++;
+        if (k == KINDS_MAX)
+            continue;
+        if (k == count)
+            kinds[count++] = kind;
+        counts[k]++;
+    }
+    printf("\nFindings\n");
+    for (size_t k = 0; k < count; k++) {
+        char text[24];
+        snprintf(text, sizeof text, "%6lld", (long long)counts[k]);
+        rows_field(stdout, style, text, kinds[k], PLAIN);
+    }
+}
+
+static void print_findings(const kim_json *list, rows_style style)
+{
+    static const column columns[] = {{"severity", 0, 0}, {"finding", 0, 0}, {"identity", 0, 1}, {"detail", 0, 1}};
+    if (!kim_json_is(list, KIM_JSON_ARRAY) || list->count == 0)
+        return;
+    print_kinds(list, style);
+    rows *r = rows_begin(stdout, style, columns, 4, NULL);
+    if (r == NULL)
+        return;
+    printf("\nThe gravest\n");
+    size_t shown = 0;
+    for (size_t s = 0; s < SEVERITIES; s++)
+        for (size_t i = 0; i < list->count && shown < FINDINGS_SHOWN; i++) {
+            const kim_json *one = &list->items[i];
+            if (!kim_text_is(kim_json_text_of(one, "severity"), severities[s]))
+                continue;
+            shown++;
+            rows_cell_in(r, kim_json_text_of(one, "severity"), severity_colors[s]);
+            rows_cell(r, kim_json_text_of(one, "kind"));
+            rows_cell(r, kim_json_text_of(one, "identity"));
+            rows_cell(r, kim_json_text_of(one, "detail"));
+        }
+    rows_end(r, NULL);
+}
+
 static void print_next(const invocation *in, const answers *all)
 {
-    const kim_json *gaps = kim_json_get(all->of[1], "gaps");
+    const kim_json *gaps = kim_json_get(all->gaps, "gaps");
     kim_text first = kim_json_is(gaps, KIM_JSON_ARRAY) && gaps->count > 0 ? kim_json_text_of(&gaps->items[0], "identity")
                                                                           : KIM_NO_TEXT;
     const char *file = in->arguments[0], *more = in->argument_count > 1 ? " ..." : "";
     if (in->quiet)
         return;
-    printf("\nNext\n  kim scan %s%s -- identities\n  kim scan %s%s -- who-can iam:PassRole '*'\n", file, more, file, more);
+    printf("\nNext\n  kim scan %s%s -- findings\n  kim scan %s%s -- who-can iam:PassRole '*'\n", file, more, file, more);
     if (first.size > 0)
         printf("  kim scan %s%s -- propose %.*s\n", file, more, KIM_PRINT(first));
 }
 
 static void print_for_people(const invocation *in, const answers *all, const sources *found, const report_notes *notes)
 {
+    static const part gaps = {"Largest gaps between granted and used",
+                              {{"identity", 0, 1}, {"granted", 1, 0}, {"used", 1, 0}, {"unused", 1, 0}},
+                              {"identity", "granted", "used", "unused"}, 4};
+    static const part lacking = {"Not, or not fully, covered",
+                                 {{"scope", 0, 1}, {"part", 0, 0}, {"status", 0, 0}, {"why", 0, 1}},
+                                 {"scope", "part", "status", "why"}, 4};
     rows_style style = rows_style_of_stdout(false);
     print_found(all->status, found, style);
-    for (size_t i = 0; i < PARTS; i++)
-        print_part(&parts[i], all->of[i], style);
+    print_findings(kim_json_get(all->findings, "findings"), style);
+    print_part(&gaps, kim_json_get(all->gaps, "gaps"), style);
+    print_part(&lacking, kim_json_get(kim_json_get(all->status, "coverage"), "lacking"), style);
     if (report_has_unread(found, notes) || found->passed_over > 0) {
         printf("\nCould not be read\n");
         report_print_notes(stdout, found, notes);
     }
-    const kim_json *coverage = kim_json_get(all->status, "coverage"), *lacking = kim_json_get(coverage, "lacking");
-    static const part lacks = {"Not, or not fully, covered", NULL, "lacking",
-                               {{"scope", 0, 1}, {"part", 0, 0}, {"status", 0, 0}, {"why", 0, 1}},
-                               {"scope", "part", "status", "why"}, 4};
-    if (lacking != NULL)
-        print_part(&lacks, coverage, style);
     print_next(in, all);
 }
 
@@ -241,11 +283,14 @@ static int print_json_report(const answers *all, const sources *found, const rep
     put_notes(to, found, notes);
     kim_json_key(to, "status");
     kim_json_put_json(to, all->status);
-    for (size_t i = 0; i < PARTS; i++)
-        if (all->of[i] != NULL) {
-            kim_json_key(to, parts[i].list);
-            kim_json_put_json(to, kim_json_get(all->of[i], parts[i].list));
-        }
+    if (all->findings != NULL) {
+        kim_json_key(to, "findings");
+        kim_json_put_json(to, kim_json_get(all->findings, "findings"));
+    }
+    if (all->gaps != NULL) {
+        kim_json_key(to, "gaps");
+        kim_json_put_json(to, kim_json_get(all->gaps, "gaps"));
+    }
     kim_json_end_object(to);
     kim_json_end_line(to);
     const char *bytes = kim_json_writer_bytes(to, &size, err);

@@ -82,7 +82,7 @@ kim_text words_why(const kim_json *answer, kim_arena *arena)
     kim_text condition = words_condition(kim_json_get(answer, "if"), arena);
     kim_text unread = words_list(kim_json_get(answer, "unread"), arena);
     kim_text because = words_because(kim_json_get(answer, "because"), arena), why = KIM_NO_TEXT;
-    if (condition.size > 0)
+    if (condition.size > 0 && unread.size == 0) /* what is unread stands in the condition too */
         why = kim_text_format(arena, "if %.*s", KIM_PRINT(condition));
     if (unread.size > 0)
         why = join(why, "; ", kim_text_format(arena, "not read: %.*s", KIM_PRINT(unread)), arena);

@@ -77,12 +77,12 @@ typedef int asking(evaluator *ev, const question *q, reply *rp, kim_error *err);
 static int ask(request *rq, asking *how, reply *rp, kim_error *err)
 {
     question q;
-    if (read_question(rq, &q, err) < 0)
-        return -1;
     estate *es = request_estate(rq, err);
     if (es == NULL)
         return -1;
-    evaluator *ev = pools_take_evaluator(rq->pools, es, err);
+    evaluator *ev = NULL;
+    if (request_name_identity(rq, es, err) == 0 && read_question(rq, &q, err) == 0)
+        ev = pools_take_evaluator(rq->pools, es, err);
     int result = ev != NULL ? how(ev, &q, rp, err) : -1;
     pools_give_evaluator(rq->pools, es, ev);
     estate_release(es);

@@ -48,7 +48,7 @@ static int start(walk *w, request *rq, kim_error *err)
     if (request_number(rq, "days", 1, DAYS_MAX, DAYS_DEFAULT, &w->days, err) < 0)
         return -1;
     w->es = request_estate(rq, err);
-    if (w->es == NULL)
+    if (w->es == NULL || request_name_identity(rq, w->es, err) < 0)
         return -1;
     int64_t end = log_end(w->es);
     w->over.to_unix_ms = end ? end : rq->backend->now_unix_ms(rq->backend->context);

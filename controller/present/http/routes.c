@@ -164,6 +164,65 @@ int request_number(const request *rq, const char *name, int64_t min, int64_t max
     return 0;
 }
 
+static int shown_size(kim_text text)
+{
+    return (int)(text.size < 128 ? text.size : 128);
+}
+
+/* The only one of that name among the groups, or among all others. NULL: none, or several (with err). */
+static const kim_record *find_named(const estate *es, kim_text name, bool groups, kim_error *err)
+{
+    size_t count;
+    const kim_record *records = estate_records(es, KIM_IDENTITY, &count), *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if ((records[i].identity.kind == KIM_GROUP) != groups || !kim_text_equal(records[i].identity.name, name))
+            continue;
+        if (found != NULL) {
+            kim_text first = found->identity.id, second = records[i].identity.id;
+            kim_fail(err, KIM_ERR_CONFLICT, "several identities are named '%.*s', such as %.*s and %.*s; give the id",
+                     shown_size(name), name.bytes, shown_size(first), first.bytes, shown_size(second), second.bytes);
+            return NULL;
+        }
+        found = &records[i];
+    }
+    return found;
+}
+
+const kim_record *request_find_identity(const estate *es, kim_text id_or_name, kim_error *err)
+{
+    kim_error why = {.code = KIM_OK};
+    const kim_record *found = estate_find(es, KIM_IDENTITY, id_or_name);
+    if (found == NULL)
+        found = find_named(es, id_or_name, false, &why);
+    if (found == NULL && why.code == KIM_OK)
+        found = find_named(es, id_or_name, true, &why);
+    if (found != NULL)
+        return found;
+    if (why.code != KIM_OK)
+        *err = why;
+    else
+        kim_fail(err, KIM_ERR_NOT_FOUND, "no identity has the id or the name '%.*s'; `kim identities --filter PART` looks for one",
+                 shown_size(id_or_name), id_or_name.bytes);
+    return NULL;
+}
+
+int request_name_identity(request *rq, const estate *es, kim_error *err)
+{
+    for (size_t i = 0; i < rq->param_count; i++) {
+        kim_error why;
+        if (!kim_text_is(rq->params[i].name, "identity"))
+            continue;
+        const kim_record *found = request_find_identity(es, rq->params[i].value, &why);
+        if (found == NULL && why.code == KIM_ERR_CONFLICT) {
+            *err = why;
+            return -1;
+        }
+        if (found != NULL) /* a copy: the estate may go before the request does */
+            rq->params[i].value = kim_text_copy(rq->arena, found->identity.id);
+    }
+    return 0;
+}
+
 estate *request_estate(const request *rq, kim_error *err)
 {
     estate *es = rq->backend->estate(rq->backend->context);

@@ -16,7 +16,7 @@ typedef struct request {
     const char *method;
     kim_text path;             /* percent-decoded */
     http_role role;            /* of the caller */
-    const kim_pair *params;    /* [param_count], percent-decoded, in the order given */
+    kim_pair *params;          /* [param_count], percent-decoded, in the order given */
     size_t param_count;
     const uint8_t *body;
     size_t body_size;
@@ -61,6 +61,13 @@ kim_texts request_params(const request *rq, const char *name);
 /* A whole number within bounds; `otherwise` where it was not given. Errors: KIM_ERR_INPUT */
 int request_number(const request *rq, const char *name, int64_t min, int64_t max, int64_t otherwise,
                    int64_t *out, kim_error *err);
+/* The identity of that id; or of that name, where only one has it (a group only where nobody else has
+ * it). NULL: none. Errors: KIM_ERR_CONFLICT
+ * (several have the name: names some), KIM_ERR_NOT_FOUND */
+const kim_record *request_find_identity(const estate *es, kim_text id_or_name, kim_error *err);
+/* Where the parameter `identity` is the name of an identity, it becomes that one's id. What is neither
+ * stays as it is: there are callers that no estate holds. Errors: KIM_ERR_CONFLICT */
+int request_name_identity(request *rq, const estate *es, kim_error *err);
 /* The estate in force, which the caller releases. Errors: KIM_ERR_CONFLICT where there is none yet. */
 estate *request_estate(const request *rq, kim_error *err);
 

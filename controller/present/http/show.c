@@ -37,27 +37,7 @@ static const kim_record *records_of(const subject *s, kim_record_type type, size
     return estate_records(s->es, type, count);
 }
 
-/* ---- who is meant ---- */
-
-static const kim_record *find_by_name(const estate *es, kim_text name, kim_error *err)
-{
-    size_t count;
-    const kim_record *records = estate_records(es, KIM_IDENTITY, &count), *found = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!kim_text_equal(records[i].identity.name, name))
-            continue;
-        if (found != NULL) {
-            kim_fail(err, KIM_ERR_CONFLICT, "several identities are named '%.128s', such as %.128s and %.128s; give the id",
-                     name.bytes, found->identity.id.bytes, records[i].identity.id.bytes);
-            return NULL;
-        }
-        found = &records[i];
-    }
-    if (found == NULL)
-        kim_fail(err, KIM_ERR_NOT_FOUND, "no identity has the id or the name '%.256s'; `kim identities --filter PART` looks for one",
-                 name.bytes);
-    return found;
-}
+/* ---- its groups ---- */
 
 static bool is_of(const subject *s, kim_text id)
 {
@@ -282,7 +262,6 @@ static int write_all(const request *rq, subject *s, reply *rp, kim_error *err)
 
 int show_identity(request *rq, reply *rp, kim_error *err)
 {
-    kim_text id = kim_text_copy(rq->arena, request_param(rq, "id")); /* NUL-terminated, for messages */
     estate *es = request_estate(rq, err);
     subject *s = es != NULL ? calloc(1, sizeof *s) : NULL;
     int result = -1;
@@ -290,9 +269,7 @@ int show_identity(request *rq, reply *rp, kim_error *err)
         kim_fail(err, KIM_ERR_NOMEM, "no memory to show an identity");
     if (s != NULL) {
         s->es = es;
-        s->record = estate_find(es, KIM_IDENTITY, id);
-        if (s->record == NULL)
-            s->record = find_by_name(es, id, err);
+        s->record = request_find_identity(es, request_param(rq, "id"), err);
         if (s->record != NULL)
             result = write_all(rq, s, rp, err);
     }
