@@ -54,8 +54,11 @@ int arn_pattern_compile(kim_text raw, arn_variables variables, key_table *keys, 
         size_t end = out->count + 1 < ARN_PARTS ? part_end(raw, at, has_variables) : raw.size;
         kim_text part = {raw.bytes + at, end - at};
         bool in_part = variables == ARN_ALL_VARIABLES || (has_variables && out->count + 1 == ARN_PARTS);
-        if (template_compile(part, in_part, keys, arena, &out->parts[out->count++]) < 0)
+        template *t = &out->parts[out->count];
+        if (template_compile(part, in_part, keys, arena, t) < 0)
             return -1;
+        out->plain_parts |= (uint8_t)((t->parts == NULL && !glob_has_wildcard(part)) << out->count);
+        out->count++;
         if (end == raw.size)
             break;
         at = end + 1;
@@ -99,6 +102,11 @@ arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool exten
     arn_match worst = ARN_YES;
     for (size_t i = pattern->count; i-- > 0;) { /* the last part tells most ARNs apart */
         kim_text part = i < a->count && !a->is_everything ? a->parts[i] : KIM_TEXT("*");
+        if (!a->is_pattern && (pattern->plain_parts >> i & 1)) {
+            if (!kim_text_equal(pattern->parts[i].raw, part))
+                return ARN_NO;
+            continue;
+        }
         arn_match one = match_part(&pattern->parts[i], part, a->is_pattern, c, scratch);
         if (one == ARN_NO)
             return ARN_NO;

@@ -28,12 +28,13 @@ kim_text arn_account(const arn *a); /* absent where the ARN names none */
 
 /* A pattern as a policy has it. */
 typedef struct arn_pattern {
-    kim_text raw;
-    template whole;               /* of a pattern that is "*" or no ARN */
-    template parts[ARN_PARTS];    /* [count] */
-    size_t count;
     bool is_everything;           /* "*" alone */
     bool is_plain;                /* no variables and no wildcards: compare bytes */
+    uint8_t plain_parts;          /* a bit a part: it has neither */
+    uint8_t count;                /* of parts */
+    template parts[ARN_PARTS];    /* [count] */
+    kim_text raw;
+    template whole;               /* of a pattern that is "*" or no ARN */
 } arn_pattern;
 
 /* Where ${...} is a variable and not text. */

@@ -61,9 +61,8 @@ static const term *unread(evaluator *ev, const char *side, kim_text what)
 
 static const term *unread_rule(evaluator *ev, const rule *one, bool denies)
 {
-    kim_text sid = one->source->sid;
-    kim_text what = sid.size ? kim_text_format(ev->scratch, "%.*s, statement %.*s: %.*s", KIM_PRINT(one->policy->label), KIM_PRINT(sid), KIM_PRINT(one->unread))
-                             : kim_text_format(ev->scratch, "%.*s, statement %lld: %.*s", KIM_PRINT(one->policy->label), (long long)one->source->index, KIM_PRINT(one->unread));
+    kim_text what = kim_text_format(ev->scratch, "policy %.*s, statement %.*s: %.*s", KIM_PRINT(one->policy->label),
+                                    KIM_PRINT(one->name), KIM_PRINT(one->unread));
     return unread(ev, denies ? "deny" : "allow", what);
 }
 
@@ -77,7 +76,7 @@ static const term *in_resources(deciding *d, const rule *one, bool extends)
     const term *any = &term_false, *resolved = &term_true;
     for (size_t i = 0; i < one->resource_count; i++) {
         const term *part;
-        switch (arn_pattern_match(&one->resources[i], &d->request.resource, extends, &ev->context, ev->scratch)) {
+        switch (arn_pattern_match(one->resources[i], &d->request.resource, extends, &ev->context, ev->scratch)) {
         case ARN_YES:
             return one->resources_turned ? &term_false : &term_true;
         case ARN_NO:
@@ -88,10 +87,10 @@ static const term *in_resources(deciding *d, const rule *one, bool extends)
             continue;
         case ARN_NOT_KNOWN:
             if (one->resources_turned) /* it has to be resolved, for the statement to apply at all */
-                resolved = term_and(ev->scratch, resolved, arn_pattern_resolves(&one->resources[i], &ev->context, ev->scratch));
+                resolved = term_and(ev->scratch, resolved, arn_pattern_resolves(one->resources[i], &ev->context, ev->scratch));
             /* fall through */
         case ARN_PART:
-            part = term_of(ev->scratch, TERM_RESOURCE, one->resources[i].raw);
+            part = term_of(ev->scratch, TERM_RESOURCE, one->resources[i]->raw);
             any = term_or(ev->scratch, any, part);
             break;
         }
@@ -149,37 +148,46 @@ static void weigh_rule(deciding *d, const rule *one, const layer *l, weight *w)
 
 /* ---- one layer ---- */
 
-static void weigh_policy(deciding *d, const policy_rules *policy, const layer *l, weight *w)
+static void weigh_unread(deciding *d, const policy_list *list, const layer *l, weight *w)
 {
     evaluator *ev = d->request.ev;
-    if (!kim_text_is_absent(policy->unread)) {
+    for (size_t i = 0; i < list->count; i++) {
+        const policy_rules *policy = list->items[i];
+        if (kim_text_is_absent(policy->unread))
+            continue;
         kim_text what = kim_text_format(ev->scratch, "policy %.*s: %.*s", KIM_PRINT(policy->label), KIM_PRINT(policy->unread));
         w->allow = term_or(ev->scratch, w->allow, unread(ev, "allow", what));
         w->deny = term_or(ev->scratch, w->deny, unread(ev, "deny", what));
         for (int g = GRADE_ACCOUNT; l == &RESOURCE && g < GRADES; g++)
             w->by_grade[g] = term_or(ev->scratch, w->by_grade[g], unread(ev, "allow", what));
     }
-    for (size_t i = 0; i < policy->count;) { /* to the next rule whose bit is set */
-        uint32_t number = policy->rules[i].number;
-        uint64_t word = d->bits[number / 64] >> (number % 64);
-        if (word == 0) {
-            i += 64 - number % 64;
-            continue;
-        }
-        i += (size_t)__builtin_ctzll(word);
-        if (i < policy->count)
-            weigh_rule(d, &policy->rules[i], l, w);
-        i++;
-    }
+}
+
+/* The bits of the rules from `number` on, `count` (at most 64) of them. */
+static uint64_t bits_from(const uint64_t *bits, uint32_t number, uint32_t count)
+{
+    uint64_t word = bits[number / 64] >> (number % 64);
+    if (number % 64 + count > 64)
+        word |= bits[number / 64 + 1] << (64 - number % 64);
+    return count < 64 ? word & ((UINT64_C(1) << count) - 1) : word;
 }
 
 static weight weigh(deciding *d, const policy_list *list, const layer *l)
 {
     weight w = {.allow = &term_false, .deny = &term_false};
+    const rule *all = rules_all(d->request.ev->r);
     for (int g = 0; g < GRADES; g++)
         w.by_grade[g] = &term_false;
+    if (list && list->has_unread)
+        weigh_unread(d, list, l, &w);
     for (size_t i = 0; list && i < list->count; i++)
-        weigh_policy(d, list->items[i], l, &w);
+        for (uint32_t number = list->ranges[i].first, left = list->ranges[i].count; left > 0;) {
+            uint32_t count = left < 64 ? left : 64;
+            for (uint64_t word = bits_from(d->bits, number, count); word; word &= word - 1)
+                weigh_rule(d, &all[number + (uint32_t)__builtin_ctzll(word)], l, &w);
+            number += count;
+            left -= count;
+        }
     return w;
 }
 
@@ -483,8 +491,7 @@ static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, b
         because *b = &ev->reasons[out->because_count++];
         *b = (because){.layer = kim_text_of(s->layer), .policy = s->policy ? s->policy->label : s->target};
         if (s->rule)
-            b->statement = s->rule->source->sid.size ? s->rule->source->sid
-                                                     : kim_text_format(ev->scratch, "%lld", (long long)s->rule->source->index);
+            b->statement = s->rule->name;
     }
 }
 

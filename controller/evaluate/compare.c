@@ -244,7 +244,7 @@ static const char *const likely_resources[] = {
 static int gather_resources(comparison *c, const rule *one)
 {
     for (size_t i = 0; i < one->resource_count; i++) {
-        const arn_pattern *p = &one->resources[i];
+        const arn_pattern *p = one->resources[i];
         bool variables = p->whole.parts != NULL;
         if (variables) { /* in-part wildcards are not told apart here: more kinds than needed */
             if (fill_all(c, &p->whole, true, &c->resource_patterns) < 0)
@@ -474,8 +474,8 @@ static int note_key(comparison *c, const aws_test *t, void *user)
 static int note_variables(comparison *c, const rule *one)
 {
     for (size_t i = 0; i < one->resource_count; i++)
-        for (size_t p = 0; p < one->resources[i].whole.count; p++) {
-            uint32_t key = one->resources[i].whole.parts[p].key;
+        for (size_t p = 0; p < one->resources[i]->whole.count; p++) {
+            uint32_t key = one->resources[i]->whole.parts[p].key;
             if (key == UINT32_MAX || find_choices(c, key) || c->key_count == KEYS_MAX)
                 continue;
             kim_text name = key_table_name(rules_keys(c->r), key);
@@ -678,7 +678,7 @@ static says resource_says(comparison *c, const rule *one)
         return one->resource_everything ? (one->resources_turned ? SAYS_NO : SAYS_YES) : SAYS_PERHAPS;
     bool perhaps = false;
     for (size_t i = 0; i < one->resource_count; i++)
-        switch (arn_pattern_match(&one->resources[i], &c->resource_arn, c->extends, &c->ev->context, c->ev->scratch)) {
+        switch (arn_pattern_match(one->resources[i], &c->resource_arn, c->extends, &c->ev->context, c->ev->scratch)) {
         case ARN_YES:
             return one->resources_turned ? SAYS_NO : SAYS_YES;
         case ARN_UNRESOLVED:

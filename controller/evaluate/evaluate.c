@@ -302,7 +302,7 @@ static size_t patterns_of(const what_walk *w, kim_text action, bool takes_no_res
         if (one->any_resource || one->resources_turned)
             out[count++] = one->any_resource ? target_of(w, one) : KIM_TEXT("*");
         for (size_t k = 0; k < one->resource_count && !one->resources_turned && count < most; k++)
-            out[count++] = one->resources[k].raw;
+            out[count++] = one->resources[k]->raw;
     }
     qsort(out, count, sizeof *out, compare_texts);
     size_t kept = 0;

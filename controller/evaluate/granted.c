@@ -58,7 +58,7 @@ static bool covers_resource(evaluator *ev, const rule *one, kim_text resource)
     ev->context.stamp++;
     ev->context.look = all_unknown;
     for (size_t i = 0; i < one->resource_count; i++) {
-        arn_match m = arn_pattern_match(&one->resources[i], &a, true, &ev->context, ev->scratch);
+        arn_match m = arn_pattern_match(one->resources[i], &a, true, &ev->context, ev->scratch);
         if (m == ARN_YES || m == ARN_NOT_KNOWN || (m == ARN_PART && !one->resources_turned))
             return !one->resources_turned;
     }

@@ -417,8 +417,7 @@ static void explain(weighing *w, answer *out)
             continue;
         ev->reasons[out->because_count++] = (because){
             .layer = m->attachment->layer, .policy = m->policy->label,
-            .statement = m->rule->source->sid.size ? m->rule->source->sid
-                         : kim_text_format(ev->scratch, "%lld", (long long)m->rule->source->index)};
+            .statement = m->rule->name};
     }
     if (out->verdict != DENIED)
         return;

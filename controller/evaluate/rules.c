@@ -14,6 +14,10 @@ struct rules {
     kim_arena *arena;
     key_table *keys;
     text_map *patterns;
+    text_map *resource_texts, *condition_texts; /* with a letter before them: have they variables? */
+    const arn_pattern **resources;              /* by the numbers of resource_texts */
+    const aws_condition **conditions;
+    size_t resource_room, condition_room;
     rule *all;
     size_t count;
     policy_rules *policies; /* [policy_count], by scope and id */
@@ -116,20 +120,77 @@ static int compile_actions(rules *r, const kim_statement *s, rule *out)
     return numbers ? 0 : -1;
 }
 
+/* A number for a text as it reads with or without variables; UINT32_MAX without memory. */
+static uint32_t number_of(rules *r, text_map *map, kim_text text, bool has_variables)
+{
+    char *bytes = kim_arena_bytes(r->arena, text.size + 1);
+    if (bytes == NULL)
+        return UINT32_MAX;
+    bytes[0] = has_variables ? 'v' : 't';
+    memcpy(bytes + 1, text.bytes, text.size);
+    return text_map_add(map, (kim_text){bytes, text.size + 1});
+}
+
+/* Room for one more in a row that the arena holds; the row's new place, or NULL. */
+static void *room(kim_arena *arena, void *row, size_t *capacity, size_t count)
+{
+    if (count < *capacity)
+        return row;
+    size_t more = *capacity ? *capacity * 2 : 64;
+    void **fresh = (void **)kim_arena_array(arena, more, sizeof *fresh);
+    if (fresh && row)
+        memcpy(fresh, row, *capacity * sizeof *fresh);
+    *capacity = fresh ? more : *capacity;
+    return fresh;
+}
+
+static const arn_pattern *resource_pattern(rules *r, kim_text raw, bool has_variables)
+{
+    uint32_t before = text_map_count(r->resource_texts);
+    uint32_t number = number_of(r, r->resource_texts, raw, has_variables);
+    if (number == UINT32_MAX)
+        return NULL;
+    if (number < before)
+        return r->resources[number];
+    const arn_pattern **row = room(r->arena, r->resources, &r->resource_room, number);
+    arn_pattern *pattern = KIM_NEW(r->arena, arn_pattern);
+    if (row == NULL || pattern == NULL || arn_pattern_compile(raw, has_variables ? ARN_RESOURCE_VARIABLES : ARN_NO_VARIABLES, r->keys, r->arena, pattern) < 0)
+        return NULL;
+    r->resources = row;
+    return r->resources[number] = pattern;
+}
+
 static int compile_resources(rules *r, const kim_statement *s, bool has_variables, rule *out)
 {
     kim_texts from = s->resources.items ? s->resources : s->not_resources;
     out->resources_turned = s->resources.items == NULL && s->not_resources.items != NULL;
     out->any_resource = from.items == NULL;
-    arn_pattern *patterns = KIM_NEW_ARRAY(r->arena, arn_pattern, from.count ? from.count : 1);
+    const arn_pattern **patterns = (const arn_pattern **)kim_arena_array(r->arena, from.count ? from.count : 1, sizeof *patterns);
     for (size_t i = 0; patterns && i < from.count; i++) {
-        if (arn_pattern_compile(from.items[i], has_variables ? ARN_RESOURCE_VARIABLES : ARN_NO_VARIABLES, r->keys, r->arena, &patterns[i]) < 0)
+        patterns[i] = resource_pattern(r, from.items[i], has_variables);
+        if (patterns[i] == NULL)
             return -1;
-        out->resource_everything |= patterns[i].is_everything;
+        out->resource_everything |= patterns[i]->is_everything;
     }
     out->resources = patterns;
     out->resource_count = from.count;
     return patterns ? 0 : -1;
+}
+
+/* NULL with why; a condition that was found wrong once is wrong again. */
+static const aws_condition *condition(rules *r, kim_text text, bool has_variables, kim_error *why)
+{
+    uint32_t before = text_map_count(r->condition_texts);
+    uint32_t number = number_of(r, r->condition_texts, text, has_variables);
+    const aws_condition **row = number == UINT32_MAX ? NULL : room(r->arena, r->conditions, &r->condition_room, number);
+    if (row == NULL) {
+        kim_fail(why, KIM_ERR_NOMEM, "no memory for a condition");
+        return NULL;
+    }
+    r->conditions = row;
+    if (number == before || row[number] == NULL)
+        row[number] = aws_condition_compile(text, has_variables, r->keys, r->arena, why);
+    return row[number];
 }
 
 static int compile_subjects(rules *r, const kim_statement *s, rule *out)
@@ -162,11 +223,12 @@ static int compile_rule(rules *r, const policy_rules *policy, const kim_statemen
     bool has_variables = policy->source && kim_text_is(policy->source->version, "2012-10-17");
     *out = (rule){.policy = policy, .source = s, .effect = s->effect, .unread = s->unread,
                   .number = (uint32_t)(out - r->all)};
+    out->name = s->sid.size ? s->sid : kim_text_format(r->arena, "%lld", (long long)s->index);
     if (compile_actions(r, s, out) < 0 || compile_resources(r, s, has_variables, out) < 0 || compile_subjects(r, s, out) < 0)
         return -1;
     if (s->condition.text.size && kim_text_is(s->condition.lang, "aws")) {
         kim_error why = {0};
-        out->condition = aws_condition_compile(s->condition.text, has_variables, r->keys, r->arena, &why);
+        out->condition = condition(r, s->condition.text, has_variables, &why);
         if (out->condition == NULL && why.code == KIM_ERR_NOMEM)
             return -1;
         if (out->condition == NULL)
@@ -242,6 +304,7 @@ static int compile_policies(rules *r)
     rule *next = r->all;
     for (uint32_t i = 0; i < text_map_count(r->policy_names); i++) {
         r->policies[i].rules = next;
+        r->policies[i].first = (uint32_t)(next - r->all);
         next += r->policies[i].count;
         r->policies[i].count = 0;
     }
@@ -275,14 +338,20 @@ static bool append(kim_arena *arena, policy_list *list, const policy_rules *poli
             return true;
     if ((list->count & (list->count - 1)) == 0) { /* full at every power of two */
         const policy_rules **items = (const policy_rules **)kim_arena_array(arena, list->count ? list->count * 2 : 1, sizeof *items);
-        if (items == NULL)
+        rule_range *ranges = KIM_NEW_ARRAY(arena, rule_range, list->count ? list->count * 2 : 1);
+        if (items == NULL || ranges == NULL)
             return false;
-        if (list->count)
+        if (list->count) {
             memcpy(items, list->items, list->count * sizeof *items);
+            memcpy(ranges, list->ranges, list->count * sizeof *ranges);
+        }
         list->items = items;
+        list->ranges = ranges;
     }
+    list->ranges[list->count] = (rule_range){policy->first, (uint32_t)policy->count};
     list->items[list->count++] = policy;
     list->is_set = true;
+    list->has_unread |= !kim_text_is_absent(policy->unread);
     return true;
 }
 
@@ -481,6 +550,8 @@ static void *compile(estate *es, kim_error *err)
         r->arena = arena;
         r->keys = key_table_new(arena);
         r->patterns = text_map_new(arena);
+        r->resource_texts = text_map_new(arena);
+        r->condition_texts = text_map_new(arena);
         r->policy_names = text_map_new(arena);
         r->policy_ids = text_map_new(arena);
         r->holder_ids = text_map_new(arena);

@@ -33,22 +33,24 @@ typedef struct subject {
 
 typedef struct policy_rules policy_rules;
 
+/* What every decision reads stands first: an estate's rules are more than a cache holds. */
 typedef struct rule {
-    const policy_rules *policy;
-    const kim_statement *source;
     int32_t effect;              /* kim_effect; 0: unread */
     uint32_t number;             /* among all rules of the estate */
     bool actions_turned, resources_turned, subjects_turned; /* NotAction, NotResource, NotPrincipal */
     bool any_action, any_resource, any_subject;             /* the element is absent */
     bool resource_everything;    /* "*" stands among the resources */
-    const uint32_t *actions;     /* [action_count] numbers of action patterns */
-    size_t action_count;
-    const arn_pattern *resources;
+    const arn_pattern *const *resources; /* [resource_count] equal patterns are one */
     size_t resource_count;
+    const aws_condition *condition; /* NULL: none; equal conditions are one */
+    kim_text unread;             /* why; absent: all was understood */
+    const policy_rules *policy;
+    kim_text name;               /* in answers: its Sid, else its index */
     const subject *subjects;
     size_t subject_count;
-    const aws_condition *condition; /* NULL: none */
-    kim_text unread;             /* why; absent: all was understood */
+    const uint32_t *actions;     /* [action_count] numbers of action patterns */
+    size_t action_count;
+    const kim_statement *source;
 } rule;
 
 struct policy_rules {
@@ -57,12 +59,21 @@ struct policy_rules {
     kim_text label;              /* in answers: a case's own name for it, else its id */
     const rule *rules;           /* [count], in the order written */
     size_t count;
+    uint32_t first;              /* the number of rules[0]; the others follow it */
     kim_text unread;             /* the document could not be read */
 };
 
+/* The rules of a policy by their numbers: all that a decision reads of a policy that does not speak of
+ * the action. */
+typedef struct rule_range {
+    uint32_t first, count;
+} rule_range;
+
 typedef struct policy_list {
-    const policy_rules **items;
+    const policy_rules **items; /* [count] */
+    rule_range *ranges;         /* [count] */
     size_t count;
+    bool has_unread;            /* the document of one could not be read */
     bool is_set;                 /* something is attached, if only an empty document */
 } policy_list;
 

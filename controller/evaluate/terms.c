@@ -307,12 +307,20 @@ const term *term_any(kim_arena *arena, const term *const *items, size_t count)
 
 const term *term_and(kim_arena *arena, const term *a, const term *b)
 {
+    if (a == &term_true || b == &term_false)
+        return b;
+    if (b == &term_true || a == &term_false)
+        return a;
     const term *both[2] = {a, b};
     return combine(arena, both, 2, TERM_ALL);
 }
 
 const term *term_or(kim_arena *arena, const term *a, const term *b)
 {
+    if (a == &term_false || b == &term_true)
+        return b;
+    if (b == &term_false || a == &term_true)
+        return a;
     const term *both[2] = {a, b};
     return combine(arena, both, 2, TERM_ANY);
 }
