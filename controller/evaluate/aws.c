@@ -281,19 +281,19 @@ static const struct { kim_text service, part; } with_policies[] = {
     {KIM_TEXT("backup"), KIM_TEXT("backup:vault-policy")}, {KIM_TEXT("elasticfilesystem"), KIM_TEXT("elasticfilesystem:file-system-policy")},
 };
 
-/* The policy of a resource that the estate does not hold: none, or not known. */
+/* A resource's policy that could not be read. */
 static const term *missing_policy(deciding *d, const char *side)
 {
     aws_request *r = &d->request;
-    if (estate_is_complete(r->ev->es) || r->target || d->takes_no_resource || r->resource.count < ARN_PARTS || r->resource.is_everything)
+    if (estate_is_complete(r->ev->es) || d->takes_no_resource || r->resource.count < ARN_PARTS || r->resource.is_everything)
         return &term_false;
     for (size_t i = 0; i < sizeof with_policies / sizeof *with_policies; i++) {
         if (!kim_text_equal(r->resource.parts[2], with_policies[i].service))
             continue;
-        if (r->resource_account && (account_part_is_read(r->ev, r->resource_account, with_policies[i].part) ||
-                                    account_part_is_read(r->ev, r->resource_account, KIM_TEXT("resource-policy"))))
+        kim_text id = r->target ? r->target->id : r->resource.whole;
+        if (r->resource_account && !account_part_is_unread(r->ev, r->resource_account, with_policies[i].part, id))
             return &term_false;
-        return unread(r->ev, side, kim_text_format(r->ev->scratch, "the policy of %.*s", KIM_PRINT(r->resource.whole)));
+        return unread(r->ev, side, kim_text_format(r->ev->scratch, "the policy of %.*s", KIM_PRINT(id)));
     }
     return &term_false;
 }
@@ -308,8 +308,10 @@ static const account *find_resource_account(aws_request *r)
     const kim_record *known = r->target ? r->target->resource : NULL;
     if (known && kim_text_starts_with(known->scope, KIM_TEXT("aws:")))
         return account_of(r->ev, (kim_text){known->scope.bytes + 4, known->scope.size - 4});
-    bool is_bucket = kim_text_is(arn_service(&r->resource), "s3") && !r->resource.is_everything;
-    return is_bucket && !estate_is_complete(r->ev->es) ? NULL : r->caller_account;
+    /* An ARN of S3 names no account. A bucket that is not among those that were read is somebody else's. */
+    bool is_bucket = kim_text_is(arn_service(&r->resource), "s3") && !r->resource.is_everything && !r->resource.is_pattern;
+    bool is_strange = is_bucket && !estate_is_complete(r->ev->es) && part_was_read(r->ev, KIM_TEXT("s3:bucket-policy"));
+    return is_strange ? NULL : r->caller_account;
 }
 
 static int start(evaluator *ev, const question *q, deciding *d, kim_text *action, kim_error *err)

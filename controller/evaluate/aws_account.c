@@ -4,11 +4,12 @@
  */
 #include "controller/evaluate/aws_account.h"
 
-static const kim_coverage *coverage_of(const evaluator *ev, kim_text scope, kim_text part)
+/* The first coverage record of a part; [*count] of them follow each other. */
+static const kim_record *coverage_of_part(const evaluator *ev, kim_text part, size_t *count)
 {
-    size_t count;
-    const kim_record *items = estate_records(ev->es, KIM_COVERAGE, &count);
-    size_t low = 0, high = count; /* sorted by part first */
+    size_t total, low = 0;
+    const kim_record *items = estate_records(ev->es, KIM_COVERAGE, &total);
+    size_t high = total; /* sorted by part first */
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (kim_text_compare(items[middle].coverage.part, part) < 0)
@@ -16,25 +17,52 @@ static const kim_coverage *coverage_of(const evaluator *ev, kim_text scope, kim_
         else
             high = middle;
     }
-    for (; low < count && kim_text_equal(items[low].coverage.part, part); low++)
-        if (kim_text_equal(items[low].scope, scope) && kim_text_is_absent(items[low].coverage.resource))
-            return &items[low].coverage;
-    return NULL;
+    for (*count = 0; low + *count < total && kim_text_equal(items[low + *count].coverage.part, part);)
+        ++*count;
+    return items + low;
+}
+
+static bool is_unread(const kim_coverage *c)
+{
+    return c->status == KIM_UNREADABLE || c->status == KIM_PARTIAL;
+}
+
+bool account_part_is_unread(const evaluator *ev, const account *a, kim_text part, kim_text resource)
+{
+    size_t count;
+    const kim_record *items = coverage_of_part(ev, part, &count);
+    for (size_t i = 0; i < count; i++) {
+        const kim_coverage *c = &items[i].coverage;
+        bool here = a->scope && kim_text_equal(items[i].scope, a->scope->scope);
+        if (here && is_unread(c) && (kim_text_is_absent(c->resource) || kim_text_equal(c->resource, resource)))
+            return true;
+    }
+    return false;
+}
+
+bool part_was_read(const evaluator *ev, kim_text part)
+{
+    size_t count;
+    const kim_record *items = coverage_of_part(ev, part, &count);
+    for (size_t i = 0; i < count; i++)
+        if (items[i].coverage.status == KIM_READ || items[i].coverage.status == KIM_PARTIAL)
+            return true;
+    return false;
+}
+
+static bool account_part_is_read(const evaluator *ev, const account *a, kim_text part)
+{
+    size_t count;
+    const kim_record *items = coverage_of_part(ev, part, &count);
+    for (size_t i = 0; i < count; i++)
+        if (a->scope && kim_text_equal(items[i].scope, a->scope->scope) && items[i].coverage.status != KIM_UNREADABLE)
+            return true;
+    return false;
 }
 
 static kim_text scope_of(evaluator *ev, kim_text id)
 {
     return kim_text_format(ev->kept, "aws:%.*s", KIM_PRINT(id));
-}
-
-bool account_part_is_read(evaluator *ev, const account *a, kim_text part)
-{
-    if (estate_is_complete(ev->es))
-        return true;
-    if (a->scope == NULL)
-        return false;
-    const kim_coverage *c = coverage_of(ev, a->scope->scope, part);
-    return c && (c->status == KIM_READ || c->status == KIM_STALE);
 }
 
 static bool has_identities(const evaluator *ev, kim_text scope)
@@ -88,10 +116,7 @@ static void find_guardrails(evaluator *ev, account *a)
         a->has_scp |= complete ? a->chain[i]->scp.is_set : says_something(&a->chain[i]->scp);
         a->has_rcp |= complete ? a->chain[i]->rcp.is_set : says_something(&a->chain[i]->rcp);
     }
-    if (a->scope) {
-        const kim_coverage *c = coverage_of(ev, a->scope->scope, KIM_TEXT("organizations"));
-        a->organization_unread |= c && (c->status == KIM_UNREADABLE || c->status == KIM_PARTIAL);
-    }
+    a->organization_unread |= account_part_is_unread(ev, a, KIM_TEXT("organizations"), KIM_NO_TEXT);
 }
 
 static account *make_account(evaluator *ev, kim_text id)

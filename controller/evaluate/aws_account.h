@@ -22,8 +22,11 @@ struct account {
 /* Kept by the evaluator. NULL only without memory. */
 const account *account_of(evaluator *ev, kim_text id);
 
-/* Was this part of the account read ("s3:bucket-policy")? true where a coverage record says so, or the
- * estate is complete. */
-bool account_part_is_read(evaluator *ev, const account *a, kim_text part);
+/* Does a coverage record say that this part of the account ("s3:bucket-policy"), or of this one resource,
+ * could not be read, or not all of it? What no record speaks of was not asked for, and counts as empty:
+ * an export of identities alone still answers. */
+bool account_part_is_unread(const evaluator *ev, const account *a, kim_text part, kim_text resource);
+/* Was this part read in any account? */
+bool part_was_read(const evaluator *ev, kim_text part);
 
 #endif
