@@ -481,6 +481,15 @@ static const term *grants(deciding *d, const sides *s, kim_text action, const te
     return term_or(scratch, term_and(scratch, is_own, same), term_and(scratch, term_not(scratch, is_own), other));
 }
 
+static bool is_named(const answer *a, const because *b)
+{
+    for (size_t i = 0; i < a->because_count; i++)
+        if (a->because[i].policy.bytes == b->policy.bytes && kim_text_equal(a->because[i].statement, b->statement) &&
+            a->because[i].layer.bytes == b->layer.bytes)
+            return true;
+    return false;
+}
+
 static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, bool silent)
 {
     out->because = ev->reasons;
@@ -490,10 +499,11 @@ static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, b
         bool is_silent = s->rule == NULL;
         if (is_silent != silent || (!silent && s->denies != denies && only_sure) || (!silent && only_sure && !s->surely))
             continue;
-        because *b = &ev->reasons[out->because_count++];
-        *b = (because){.layer = kim_text_of(s->layer), .policy = s->policy ? s->policy->label : s->target};
+        because b = {.layer = kim_text_of(s->layer), .policy = s->policy ? s->policy->label : s->target};
         if (s->rule)
-            b->statement = s->rule->name;
+            b.statement = s->rule->name;
+        if (!is_named(out, &b)) /* one policy may hang on several levels */
+            ev->reasons[out->because_count++] = b;
     }
 }
 

@@ -380,7 +380,7 @@ void answer_write(const answer *a, kim_json_writer *writer)
         kim_json_end_object(writer);
     }
     kim_json_end_array(writer);
-    if (a->condition) {
+    if (a->condition && term_has_known(a->condition)) {
         kim_json_key(writer, "if");
         term_write_list(a->condition, writer);
     }

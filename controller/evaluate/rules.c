@@ -360,7 +360,7 @@ static const policy_rules *unread_policy(rules *r, kim_text id)
 {
     policy_rules *p = KIM_NEW(r->arena, policy_rules);
     if (p)
-        *p = (policy_rules){.id = id,  .unread = KIM_TEXT("its document was not collected")};
+        *p = (policy_rules){.id = id, .label = id, .unread = KIM_TEXT("its document was not collected")};
     return p;
 }
 

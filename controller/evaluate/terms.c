@@ -362,9 +362,15 @@ kim_texts term_unread(const term *t, kim_arena *arena)
     if (count > MOST)
         count = MOST;
     kim_text *items = KIM_NEW_ARRAY(arena, kim_text, count ? count : 1);
-    for (size_t i = 0; items && i < count; i++)
-        items[i] = atoms[i]->text;
-    return (kim_texts){items, items ? count : 0};
+    size_t kept = 0;
+    for (size_t i = 0; items && i < count; i++) { /* one thing may be unread for allows and for denies */
+        size_t at = 0;
+        while (at < kept && !kim_text_equal(items[at], atoms[i]->text))
+            at++;
+        if (at == kept)
+            items[kept++] = atoms[i]->text;
+    }
+    return (kim_texts){items, kept};
 }
 
 static bool holds(const term *t, const term **atoms, size_t count, unsigned values)
@@ -469,13 +475,21 @@ static void write_term(const term *t, kim_json_writer *writer)
     }
 }
 
+bool term_has_known(const term *t)
+{
+    bool has = t->kind != TERM_TRUE && t->kind != TERM_ALL && !term_has_unread(t);
+    for (size_t i = 0; t->kind == TERM_ALL && i < t->count && !has; i++)
+        has = !term_has_unread(t->items[i]);
+    return has;
+}
+
 void term_write_list(const term *t, kim_json_writer *writer)
 {
     kim_json_begin_array(writer);
-    if (t && t->kind == TERM_ALL)
-        for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; t->kind == TERM_ALL && i < t->count; i++)
+        if (!term_has_unread(t->items[i]))
             write_term(t->items[i], writer);
-    else if (t && t->kind != TERM_TRUE)
+    if (t->kind != TERM_ALL && t->kind != TERM_TRUE && !term_has_unread(t))
         write_term(t, writer);
     kim_json_end_array(writer);
 }

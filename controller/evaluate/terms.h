@@ -50,7 +50,10 @@ kim_texts term_unread(const term *t, kim_arena *arena);
  * was not read can be either. */
 const term *term_settle(const term *t, kim_arena *arena);
 
-/* Writes the list of terms that must all hold, as CASES has it: the value of "if". */
+/* Must something hold that is known, beside what was not read? */
+bool term_has_known(const term *t);
+/* Writes the list of terms that must all hold: the value of "if". What was not read is not among them
+ * (term_unread names it). */
 void term_write_list(const term *t, kim_json_writer *writer);
 
 #endif
