@@ -472,6 +472,29 @@ def test_a_proposal_is_a_policy_and_nothing_else(tmp_kim, example, trail):
         assert result.stdout == "" and "no log of" in result.stderr
 
 
+# ---- manual pages ----
+
+
+@pytest.mark.parametrize("page", ["kim.1", "kim-evaluate.7", "kim-controller.8"])
+def test_manual_pages_are_installed_and_without_a_fault(installed, run, page):
+    path = installed.prefix / "share/man" / f"man{page[-1]}" / page
+    assert run(["groff", "-man", "-Tutf8", "-ww", "-z", path]).stderr == ""
+
+
+def test_every_option_of_the_controller_is_in_its_page_with_its_default(installed, run):
+    page = (installed.prefix / "share/man/man8/kim-controller.8").read_text().replace("\\-", "-")
+    sample = run([installed.kim_controller, "--print-sample"]).stdout
+    options = [line[1:].rstrip(";").split(" = ", 1) for line in sample.splitlines() if line.startswith("#") and " = " in line]
+    assert len(options) >= 10
+    for name, default in options:
+        assert f"\n.B {name}\n" in page, name
+        if name != "catalogues":
+            part = page.split(f"\n.B {name}\n")[1].split("\n.TP")[0].split("\n.SH")[0]
+            assert f"Default: {default.strip(chr(34))}." in part, name
+    for option in ("--config", "--set", "--socket", "--check", "--print-sample", "--private", "--help", "--version"):
+        assert option in page
+
+
 # ---- a controller that runs ----
 
 
