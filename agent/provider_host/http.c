@@ -599,7 +599,8 @@ static int attempts_of(call *c, kim_http_response *response, char **redirect, ki
 {
     http_service *s = c->service;
     const char *group = c->request->rate_group != NULL ? c->request->rate_group : c->place.host;
-    uint32_t rate = c->request->rate_per_s > 0 ? c->request->rate_per_s : s->options.rate_per_s;
+    uint32_t own = c->request->rate_per_s > 0 ? c->request->rate_per_s : HTTP_DEFAULT_RATE_PER_S;
+    uint32_t rate = s->options.rate_per_s > 0 ? s->options.rate_per_s : own;
     uint32_t redirects = 0;
     int64_t wait = 0;
     for (uint32_t attempts = 1;; attempts++) {
@@ -779,8 +780,6 @@ static void take_defaults(http_options *o)
         o->attempts_max = HTTP_DEFAULT_ATTEMPTS;
     if (o->timeout_ms == 0)
         o->timeout_ms = HTTP_DEFAULT_TIMEOUT_MS;
-    if (o->rate_per_s == 0)
-        o->rate_per_s = HTTP_DEFAULT_RATE_PER_S;
     if (o->max_bytes == 0)
         o->max_bytes = HTTP_DEFAULT_MAX_BYTES;
 }

@@ -34,7 +34,8 @@ typedef struct http_options {
     const char *ca_file;     /* PEM; NULL: the system's */
     const char *proxy;       /* http://[user:password@]host:port; https goes through it by CONNECT. The
                               * environment's proxies are never taken. `dial` must reach it. */
-    uint32_t attempts_max, timeout_ms, rate_per_s;
+    uint32_t attempts_max, timeout_ms;
+    uint32_t rate_per_s;     /* of every rate group, whatever the provider says */
     size_t max_bytes;
     const char *record_path; /* every exchange is appended there as a JSON line, without secrets */
     const char *replay_path; /* answers come from there, and nothing is sent */

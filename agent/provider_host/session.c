@@ -716,8 +716,15 @@ static int take_http_option(http_options *http, const setting_given *given, kim_
             *rows[i].to = texts[0];
             return 0;
         }
+    if (kim_text_is((kim_text){name, size}, "rate") && given->count == 1) {
+        long rate = strtol(texts[0], NULL, 10);
+        if (rate < 1 || rate > 100000)
+            return kim_fail(err, KIM_ERR_INPUT, "http.rate is '%.40s': write requests a second, from 1 to 100000", texts[0]);
+        http->rate_per_s = (uint32_t)rate;
+        return 0;
+    }
     if (!kim_text_is((kim_text){name, size}, "allow"))
-        return kim_fail(err, KIM_ERR_INPUT, "http option '%.*s' is not known; there are ca_file, proxy, record, replay "
+        return kim_fail(err, KIM_ERR_INPUT, "http option '%.*s' is not known; there are ca_file, proxy, rate, record, replay "
                         "and the list allow", (int)size, name);
     http->allow.operator_hosts = texts;
     http->allow.operator_host_count = given->count;

@@ -95,6 +95,15 @@ def test_every_page_is_read(aws, collect):
     assert got.coverage("iam")["status"] == "read"
 
 
+def test_a_users_boundary_is_read(aws, collect):
+    boundary = ("<PermissionsBoundary><PermissionsBoundaryType>Policy</PermissionsBoundaryType><PermissionsBoundaryArn>"
+                "arn:aws:iam::111122223333:policy/edge</PermissionsBoundaryArn></PermissionsBoundary></member>")
+    aws.on(GAAD, lambda call: call.query(users("ann").replace("</member>", boundary)))
+    assert collect().of("attachment", layer="boundary") == [
+        {"record": "attachment", "scope": "aws:111122223333", "policy": "arn:aws:iam::111122223333:policy/edge", "layer": "boundary",
+         "subject": "arn:aws:iam::111122223333:user/ann"}]
+
+
 @pytest.mark.parametrize("misbehave", [
     lambda call: call.refuse("Throttling", 400, "Rate exceeded"),
     lambda call: call.answer(503, "<Error><Code>SlowDown</Code></Error>"),

@@ -358,6 +358,26 @@ static kim_text policy_body(kim_arena *arena, kim_text body)
     return result;
 }
 
+/* API Gateway's lists are called "item" on the wire, and "items" by the CLI. */
+static kim_text with_items(kim_arena *arena, kim_text body, const char *kind, kim_error *err)
+{
+    const kim_json *json = kim_json_parse(body.bytes, body.size, kind, arena, err);
+    kim_json_writer *writer = json != NULL ? kim_json_writer_new(false) : NULL;
+    if (writer == NULL)
+        return KIM_NO_TEXT;
+    kim_json_begin_object(writer);
+    for (size_t i = 0; json->type == KIM_JSON_OBJECT && i < json->count; i++) {
+        kim_json_key_text(writer, kim_text_is(json->members[i].name, "item") ? KIM_TEXT("items") : json->members[i].name);
+        kim_json_put_json(writer, json->members[i].value);
+    }
+    kim_json_end_object(writer);
+    size_t size;
+    const char *text = kim_json_writer_bytes(writer, &size, err);
+    kim_text result = text != NULL ? kim_text_copy(arena, (kim_text){text, size}) : KIM_NO_TEXT;
+    kim_json_writer_free(writer);
+    return result;
+}
+
 static int read_answer(const aws_call *call, const aws_service *service, const kim_http_response *response, kim_arena *arena,
                        aws_answer *answer, kim_error *err)
 {
@@ -376,6 +396,8 @@ static int read_answer(const aws_call *call, const aws_service *service, const k
             return kim_fail(err, KIM_ERR_INPUT, "%s: the answer is no UTF-8 text", call->kind);
     } else if (is_xml) {
         answer->json = aws_xml_to_json(arena, body, service->protocol == AWS_EC2_QUERY ? AWS_XML_EC2 : AWS_XML_PLAIN, call->kind, err);
+    } else if (strcmp(service->name, "apigateway") == 0) {
+        answer->json = with_items(arena, body, call->kind, err);
     } else {
         answer->json = kim_text_copy(arena, body.size > 0 ? body : KIM_TEXT("{}"));
         if (answer->json.bytes == NULL)

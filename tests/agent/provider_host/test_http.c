@@ -504,6 +504,8 @@ static void a_signature_follows_the_servers_clock_once_it_refused_ours(void **st
 static void requests_of_a_group_keep_to_its_rate_and_others_are_not_slowed(void **state)
 {
     surroundings *s = *state;
+    s->options.rate_per_s = 0; /* the operator says nothing of it */
+    open_service(s);
     int64_t start = monotonic_ms(s);
     for (int i = 0; i < 25; i++) {
         answer a = ask(s, (kim_http_request){.url = "http://aws.test:8080/status/200", .rate_group = "iam", .rate_per_s = 5});
@@ -513,6 +515,13 @@ static void requests_of_a_group_keep_to_its_rate_and_others_are_not_slowed(void 
     int64_t waited = s->waited_ms;
     answer a = ask(s, (kim_http_request){.url = "http://aws.test:8080/status/200", .rate_group = "s3", .rate_per_s = 5});
     http_response_end(&a.response);
+    assert_int_equal(s->waited_ms, waited);
+    s->options.rate_per_s = 1000;
+    open_service(s);
+    for (int i = 0; i < 25; i++) {
+        a = ask(s, (kim_http_request){.url = "http://aws.test:8080/status/200", .rate_group = "iam", .rate_per_s = 5});
+        http_response_end(&a.response);
+    }
     assert_int_equal(s->waited_ms, waited);
 }
 
