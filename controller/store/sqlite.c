@@ -272,7 +272,7 @@ static int set_up(store *st, int64_t max_bytes, kim_error *err)
                         st->path, (long long)version, SCHEMA_VERSION);
     if (version == 0 && make_schema(st, err) < 0)
         return -1;
-    return read_text_key(st, err);
+    return read_text_key(st, err) < 0 ? -1 : usage_set_up(st, err);
 }
 
 store *store_open(const char *path, int64_t max_bytes, kim_error *err)

@@ -45,8 +45,8 @@ struct store {
     uint8_t text_key[16];
     text_slot *slots; /* [slot_count], a power of two */
     size_t slot_count, slots_used;
-    struct usage_row *usage_rows, **usage_order; /* [usage_room]: a batch being sorted */
-    size_t usage_room;
+    struct usage_row *usage_rows, **usage_order; /* [usage_room]: a batch, sorted and written ... */
+    size_t usage_room, usage_count;              /* ... so many of it */
 };
 
 /* The statement of a literal, prepared once a connection, reset; NULL with err. For the writer, and for
@@ -100,6 +100,9 @@ void names_close(text_names *ns); /* a zeroed one is fine */
 int names_get(text_names *ns, int64_t id, kim_text *text, kim_error *err);
 /* Forgets what it holds where that has become much. Called between two callbacks. */
 void names_trim(text_names *ns);
+
+/* Readies the writer for usage (sqlite_usage.c). */
+int usage_set_up(store *st, kim_error *err);
 
 /* ---- marks (sqlite_records.c) ---- */
 

@@ -317,7 +317,7 @@ static void a_snapshot_and_usage_pass_and_are_acknowledged(void **state)
 static void *administrate(void *argument)
 {
     fixture *f = argument;
-    char token[INGEST_TOKEN_BYTES], name[16];
+    char token[INGEST_TOKEN_BYTES], name[24];
     kim_error err = {0};
     int64_t expires;
     const kim_text scopes[] = {KIM_TEXT(ACCOUNT)};
