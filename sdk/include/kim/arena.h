@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct kim_arena kim_arena;
 
 /* max_bytes  what all allocations together may take; SIZE_MAX for no ceiling of its own
@@ -33,5 +37,9 @@ void kim_arena_reset(kim_arena *arena);
 
 #define KIM_NEW(arena, type) ((type *)kim_arena_alloc((arena), sizeof(type)))
 #define KIM_NEW_ARRAY(arena, type, count) ((type *)kim_arena_array((arena), (count), sizeof(type)))
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include <kim/plugin.h>
 #include <kim/record.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Records that one cursor may hold: with the cursor they still fit one frame. */
 enum { KIM_EMIT_HELD_MAX_BYTES = KIM_FRAME_MAX_BYTES - KIM_CURSOR_MAX_BYTES - 4096 };
 
@@ -30,5 +34,9 @@ int kim_emit(kim_emitter *emitter, const kim_record *record, kim_error *err);
  * cursor and with nothing pending it does nothing. What was pending is gone, on failure too. */
 int kim_emit_flush(kim_emitter *emitter, const uint8_t *cursor, size_t cursor_size, kim_error *err);
 void kim_emitter_stop(kim_emitter *emitter); /* drops what is pending; NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #ifndef KIM_ERROR_H
 #define KIM_ERROR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum kim_code {
     KIM_OK = 0,
     KIM_ERR_INPUT = 1,       /* what came from outside is malformed */
@@ -42,5 +46,9 @@ int kim_fail_in(kim_error *err, const char *format, ...) __attribute__((format(p
 
 /* The code's name in a log or a reply: "input", "limit", "nomem" ... ; never NULL. */
 const char *kim_code_name(kim_code code);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

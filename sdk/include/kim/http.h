@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* request.sign */
 enum { KIM_HTTP_UNSIGNED = 0, KIM_HTTP_AWS_SIGV4 = 1, KIM_HTTP_BEARER = 2 };
 
@@ -54,5 +58,9 @@ typedef struct kim_http_response {
 /* host->http errors: KIM_ERR_NETWORK (all attempts failed; says the last reason), KIM_ERR_THROTTLED and
  * KIM_ERR_DENIED never (they are answers, once retries are used up), KIM_ERR_LIMIT (body past max_bytes),
  * KIM_ERR_TIMEOUT (the call's deadline), KIM_ERR_STOPPED, KIM_ERR_INPUT (not on the allow-list). */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

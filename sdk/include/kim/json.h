@@ -12,6 +12,10 @@
 #include <kim/error.h>
 #include <kim/text.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum kim_json_type {
     KIM_JSON_NULL,
     KIM_JSON_BOOL,
@@ -92,5 +96,9 @@ void kim_json_end_line(kim_json_writer *writer);
  * (KIM_ERR_NOMEM; KIM_ERR_INPUT for text that is not UTF-8; KIM_ERR_INTERNAL for calls out of order). */
 const char *kim_json_writer_bytes(kim_json_writer *writer, size_t *size, kim_error *err);
 void kim_json_writer_reset(kim_json_writer *writer); /* empty again, memory kept */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

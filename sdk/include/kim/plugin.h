@@ -21,6 +21,10 @@
 #include <kim/error.h>
 #include <kim/http.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define KIM_PLUGIN_MAGIC 0x4b494d50u /* "KIMP" */
 #define KIM_ABI_MAJOR 0
 #define KIM_ABI_MINOR 1
@@ -152,5 +156,9 @@ struct kim_host {
  * lives as long as the process. NULL: this provider cannot work with that host. */
 typedef const kim_plugin *kim_plugin_entry_function(uint32_t host_major, uint32_t host_minor);
 const kim_plugin *kim_plugin_entry(uint32_t host_major, uint32_t host_minor);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -17,6 +17,10 @@
 #include <kim/json.h>
 #include <kim/text.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum kim_record_type {
     KIM_SCOPE = 1,
     KIM_IDENTITY = 2,
@@ -273,5 +277,9 @@ void kim_digest_remove(uint8_t digest[KIM_RECORD_HASH_BYTES], const uint8_t hash
 /* Writes the record as a JSON object of what is not absent, enumerations by name:
  * {"record":"edge","scope":"...","kind":"member_of",...}. (Some records have a field `type` of their own.) */
 void kim_record_write_json(const kim_record *record, kim_json_writer *writer);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

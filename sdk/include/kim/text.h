@@ -15,6 +15,10 @@
 
 #include <kim/arena.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct kim_text {
     const char *bytes;
     size_t size;
@@ -84,5 +88,9 @@ kim_text kim_text_copy(kim_arena *arena, kim_text text);
 kim_text kim_text_lower(kim_arena *arena, kim_text text); /* ASCII only */
 kim_text kim_text_format(kim_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
