@@ -98,7 +98,8 @@ static kim_text unwrapped(kim_text document)
     return document;
 }
 
-/* Of the rows that have the document's shape the one that the name speaks for best, else the first. */
+/* Of the rows that have the document's shape the one that the name speaks for best; else the first that
+ * the shape shows, before those that an empty list would do for. */
 static const aws_row *recognised(kim_text name, kim_text document)
 {
     const aws_row *best = NULL;
@@ -106,7 +107,8 @@ static const aws_row *recognised(kim_text name, kim_text document)
     for (size_t t = 0; t < TABLES; t++)
         for (const aws_row *row = tables[t]; row->kind; row++) {
             int rank = name_rank(name, row, NULL);
-            bool fits = row->shape ? aws_split_has_shape(document, row->shape) : rank == 2;
+            int fits = row->shape ? aws_split_has_shape(document, row->shape) : rank == 2 ? 2 : 0;
+            rank = 2 * rank + (fits == 2);
             if (fits && rank > best_rank) {
                 best = row;
                 best_rank = rank;

@@ -12,6 +12,7 @@
 #include "plugins/aws/live/live.h"
 #include "plugins/aws/normalise.h"
 #include "plugins/aws/usage/usage.h"
+#include "plugins/aws/render.h"
 
 /* Parts that a build may lack. */
 #pragma weak aws_usage
@@ -218,7 +219,7 @@ const kim_plugin *kim_plugin_entry(uint32_t host_major, uint32_t host_minor)
         .struct_size = sizeof(kim_plugin),
         .abi_major = KIM_ABI_MAJOR,
         .abi_minor = KIM_ABI_MINOR,
-        .capabilities = KIM_CAN_NORMALISE | KIM_CAN_COLLECT | KIM_CAN_USAGE,
+        .capabilities = KIM_CAN_NORMALISE | KIM_CAN_COLLECT | KIM_CAN_USAGE | KIM_CAN_RENDER,
         .id = "aws",
         .version = "0.1.0",
         .vendor = "kim",
@@ -233,6 +234,7 @@ const kim_plugin *kim_plugin_entry(uint32_t host_major, uint32_t host_minor)
         .normalise = aws_plugin_normalise,
         .collect = aws_collect,
         .usage = aws_plugin_usage,
+        .render = aws_render,
     };
     (void)host_minor; /* minors may differ either way */
     return host_major == KIM_ABI_MAJOR ? &plugin : NULL;

@@ -202,41 +202,44 @@ bool aws_split_open_next(aws_split *split, kim_text *value)
     return true;
 }
 
-/* One path of a shape, up to a space or the end. */
-static bool has_path(kim_text text, const char *path)
+/* One path of a shape, up to a space or the end: 0, 1 or 2 as aws_split_has_shape. */
+static int has_path(kim_text text, const char *path)
 {
     for (;;) {
         size_t name = strcspn(path, ".[{ ");
         text = open_member(text, (kim_text){path, name});
         if (text.bytes == NULL)
-            return false;
+            return 0;
         path += name;
         char kind = aws_split_kind(text);
         if (*path == '[' || *path == '{') {
             if (kind != *path)
-                return false;
+                return 0;
             if (*path == '[') {
                 skip_space(&text);
                 advance(&text, 1);
                 skip_space(&text);
                 if (text.size && *text.bytes == ']')
-                    return true;
+                    return path[2] == '.' ? 1 : 2; /* what its elements have is not shown */
             }
             path += 2;
         }
         if (*path != '.')
-            return true;
+            return 2;
         path++;
     }
 }
 
-bool aws_split_has_shape(kim_text text, const char *shape)
+int aws_split_has_shape(kim_text text, const char *shape)
 {
+    int least = 2;
     while (*shape) {
-        if (!has_path(text, shape))
-            return false;
+        int one = has_path(text, shape);
+        least = one < least ? one : least;
+        if (one == 0)
+            return 0;
         shape += strcspn(shape, " ");
         shape += strspn(shape, " ");
     }
-    return true;
+    return least;
 }

@@ -40,7 +40,8 @@ char aws_split_kind(kim_text value);
 
 /* Does a text, which may be cut short, have this shape? A shape is a path, or several between spaces that
  * must all be there: "Users[].Arn", "PolicyVersion.Document", "Accounts{}". [] asks for an array and
- * goes on in its first element (an empty one will do), {} asks for an object. */
-bool aws_split_has_shape(kim_text text, const char *shape);
+ * goes on in its first element (an empty one will do), {} asks for an object.
+ * 0: no; 1: yes, but an array that has to be empty for it; 2: yes. */
+int aws_split_has_shape(kim_text text, const char *shape);
 
 #endif

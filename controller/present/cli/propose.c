@@ -36,7 +36,7 @@ static void keep_output(void *context, uint64_t call, const uint8_t *bytes, size
     kim_bytes_append(context, bytes, size);
 }
 
-/* A proposal in another format is its provider's to write. */
+/* A policy is its provider's to write: it knows the language and its limits. */
 static int render(const kim_json *proposal, const char *format, kim_bytes *to, kim_error *err)
 {
     kim_text provider = kim_json_text_of(proposal, "provider");
@@ -85,8 +85,7 @@ static int print_one(const invocation *in, const kim_json *proposal, kim_arena *
 {
     const char *format = given(in, "format", "json");
     kim_bytes text = {0};
-    int result = strcmp(format, "json") == 0 ? write_json(kim_json_get(proposal, "document"), true, &text, err)
-                                             : render(proposal, format, &text, err);
+    int result = render(proposal, format, &text, err);
     if (result == 0 && fwrite(text.data, 1, text.size, stdout) != text.size)
         result = kim_fail(err, KIM_ERR_IO, "standard output takes no more");
     if (result == 0 && !in->quiet)
