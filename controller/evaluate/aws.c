@@ -519,7 +519,7 @@ static void explain(evaluator *ev, const sides *s, const term *bare, const term 
         keep_says(ev, out, true, true, false);
     } else if (out->verdict != DENIED) {
         keep_says(ev, out, false, false, false);
-    } else if (term_settle(bare, ev->scratch)->kind == TERM_FALSE) {
+    } else if (term_settle(bare)->kind == TERM_FALSE) {
         out->reason = IMPLICIT_DENY;
     } else {
         out->reason = CEILING;

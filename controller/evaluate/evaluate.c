@@ -70,7 +70,7 @@ void evaluator_free(evaluator *ev)
 
 void answer_from_term(evaluator *ev, const term *t, answer *out)
 {
-    t = term_settle(t, ev->scratch);
+    t = term_settle(t);
     *out = (answer){.verdict = CONDITIONAL, .reason = CONDITION, .condition = t};
     if (t->kind == TERM_TRUE)
         *out = (answer){.verdict = ALLOWED, .reason = EXPLICIT_ALLOW};

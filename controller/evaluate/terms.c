@@ -9,6 +9,8 @@
  */
 #include "controller/evaluate/terms.h"
 
+#include "controller/evaluate/wildcard.h"
+
 enum { SETTLE_MAX_ATOMS = 12 };
 
 const term term_true = {.kind = TERM_TRUE}, term_false = {.kind = TERM_FALSE};
@@ -395,17 +397,127 @@ static bool holds(const term *t, const term **atoms, size_t count, unsigned valu
     }
 }
 
-const term *term_settle(const term *t, kim_arena *arena)
+/* ---- what one atom says of another ---- */
+
+enum { IMPLIES = 1, IMPLIED = 2, EXCLUDES = 4 };
+
+static bool has_variable(kim_text text)
 {
-    (void)arena;
-    if (t == NULL || t->kind == TERM_TRUE || t->kind == TERM_FALSE || (t->kind != TERM_ANY && t->kind != TERM_ALL))
-        return t;
+    return text.size > 2 && memmem(text.bytes, text.size, "${", 2) != NULL;
+}
+
+/* How two patterns of ARNs relate, part by part; 0 where nothing follows. */
+static int relate_resources(kim_text a, kim_text b)
+{
+    enum { PARTS = 6 };
+    int relation = IMPLIES | IMPLIED;
+    if (has_variable(a) || has_variable(b))
+        return 0;
+    for (int part = 0; part < PARTS; part++) {
+        const char *x = part < PARTS - 1 ? memchr(a.bytes, ':', a.size) : a.bytes + a.size;
+        const char *y = part < PARTS - 1 ? memchr(b.bytes, ':', b.size) : b.bytes + b.size;
+        if (x == NULL || y == NULL)
+            return 0; /* no whole ARN */
+        kim_text p = {a.bytes, (size_t)(x - a.bytes)}, q = {b.bytes, (size_t)(y - b.bytes)};
+        glob_relation forth = glob_relate(p, q), back = glob_relate(q, p);
+        if (forth == GLOB_DISJOINT)
+            return EXCLUDES;
+        relation &= (forth == GLOB_WITHIN ? IMPLIES : 0) | (back == GLOB_WITHIN ? IMPLIED : 0);
+        if (part < PARTS - 1) {
+            a = (kim_text){x + 1, a.size - p.size - 1};
+            b = (kim_text){y + 1, b.size - q.size - 1};
+        }
+    }
+    return relation;
+}
+
+static bool compares_texts(kim_text op)
+{
+    return kim_text_is(op, "StringEquals") || kim_text_is(op, "StringLike");
+}
+
+static glob_relation relate_values(const term *a, size_t i, const term *b, size_t k)
+{
+    bool a_is_text = kim_text_is(a->op, "StringEquals"), b_is_text = kim_text_is(b->op, "StringEquals");
+    if (a_is_text && b_is_text)
+        return kim_text_equal(a->values.items[i], b->values.items[k]) ? GLOB_WITHIN : GLOB_DISJOINT;
+    if (a_is_text)
+        return glob_match(b->values.items[k], a->values.items[i]) ? GLOB_WITHIN : GLOB_DISJOINT;
+    if (b_is_text)
+        return glob_match(a->values.items[i], b->values.items[k]) ? GLOB_OVERLAPS : GLOB_DISJOINT;
+    return glob_relate(a->values.items[i], b->values.items[k]);
+}
+
+/* Does each value of `a` lie in one of `b`? *apart: none of them meets any. */
+static bool is_among(const term *a, const term *b, bool *apart)
+{
+    bool all = true;
+    for (size_t i = 0; i < a->values.count; i++) {
+        bool within = false;
+        for (size_t k = 0; k < b->values.count; k++) {
+            glob_relation r = relate_values(a, i, b, k);
+            within |= r == GLOB_WITHIN;
+            *apart &= r == GLOB_DISJOINT;
+        }
+        all &= within;
+    }
+    return all;
+}
+
+/* Tests of one key's text, a key with one value: AWS's plain operators are for such keys. */
+static int relate_conditions(const term *a, const term *b)
+{
+    if (!kim_text_equal_nocase(a->key, b->key))
+        return 0;
+    if (kim_text_is(a->op, "Null") || kim_text_is(b->op, "Null")) {
+        const term *other = kim_text_is(a->op, "Null") ? b : a;
+        return compares_texts(other->op) ? EXCLUDES : 0; /* Null is kept as "absent" */
+    }
+    if (!compares_texts(a->op) || !compares_texts(b->op))
+        return 0;
+    for (size_t i = 0; i < a->values.count + b->values.count; i++)
+        if (has_variable(i < a->values.count ? a->values.items[i] : b->values.items[i - a->values.count]))
+            return 0;
+    bool apart = true;
+    int relation = (is_among(a, b, &apart) ? IMPLIES : 0) | (is_among(b, a, &apart) ? IMPLIED : 0);
+    return apart ? EXCLUDES : relation;
+}
+
+static int relate(const term *a, const term *b)
+{
+    if (a->kind == TERM_RESOURCE && b->kind == TERM_RESOURCE)
+        return relate_resources(a->text, b->text);
+    return a->kind == TERM_CONDITION && b->kind == TERM_CONDITION ? relate_conditions(a, b) : 0;
+}
+
+static bool is_possible(unsigned values, size_t count, int relations[SETTLE_MAX_ATOMS][SETTLE_MAX_ATOMS])
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = i + 1; k < count; k++) {
+            bool a = values >> i & 1, b = values >> k & 1;
+            int r = relations[i][k];
+            if (((r & IMPLIES) && a && !b) || ((r & IMPLIED) && b && !a) || ((r & EXCLUDES) && a && b))
+                return false;
+        }
+    return true;
+}
+
+const term *term_settle(const term *t)
+{
+    int relations[SETTLE_MAX_ATOMS][SETTLE_MAX_ATOMS];
     const term *atoms[SETTLE_MAX_ATOMS];
+    if (t == NULL || (t->kind != TERM_ANY && t->kind != TERM_ALL))
+        return t;
     size_t count = collect(t, false, atoms, 0, SETTLE_MAX_ATOMS);
     if (count > SETTLE_MAX_ATOMS)
         return t;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = i + 1; k < count; k++)
+            relations[i][k] = relate(atoms[i], atoms[k]);
     bool some = false, every = true;
     for (unsigned values = 0; values < 1u << count && !(some && !every); values++) {
+        if (!is_possible(values, count, relations))
+            continue;
         bool h = holds(t, atoms, count, values);
         some |= h;
         every &= h;

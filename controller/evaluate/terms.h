@@ -46,9 +46,10 @@ bool term_equal(const term *a, const term *b);
 /* The term's atoms that were not read, added to texts; [count] in arena. */
 bool term_has_unread(const term *t);
 kim_texts term_unread(const term *t, kim_arena *arena);
-/* true, false or the term itself, by trying all values of its atoms, where these are few; an atom that
- * was not read can be either. */
-const term *term_settle(const term *t, kim_arena *arena);
+/* true, false or the term itself, by trying all values of its atoms, where these are few: those that can
+ * be together (one resource pattern lies in another, a key has one value). What was not read can be
+ * either. */
+const term *term_settle(const term *t);
 
 /* Must something hold that is known, beside what was not read? */
 bool term_has_known(const term *t);
