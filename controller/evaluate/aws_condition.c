@@ -4,7 +4,8 @@
  *
  * A negated operator is its positive one turned round, values and absent keys included, so only the
  * positive comparisons are written. What a policy's value cannot be read as (a number, a date, an
- * address) matches nothing; what a request's value cannot be read as counts as absent.
+ * address) matches nothing; what a request's value cannot be read as counts as absent. Only where a
+ * variable has no value neither holds, the test or its opposite.
  */
 #include "controller/evaluate/aws_condition.h"
 
@@ -49,8 +50,9 @@ struct aws_condition {
     test *tests;
 };
 
-/* What one comparison gives: the value's reading failed, or a variable is not known. */
-typedef enum outcome { NO, YES, UNREADABLE, OPEN } outcome;
+/* What one comparison gives. UNREADABLE: the request's value is not what the operator reads; OPEN: a
+ * variable's value is not known; VOID: a variable has none. */
+typedef enum outcome { NO, YES, UNREADABLE, OPEN, VOID } outcome;
 
 struct operator_row {
     const char *name;
@@ -525,6 +527,15 @@ aws_test aws_condition_test(const aws_condition *condition, size_t index)
 
 /* ---- deciding ---- */
 
+/* A value that does not match: perhaps for its variables' sake. */
+static outcome why_not(const test *t, const wanted *want, context *c)
+{
+    filling as_text = template_filling(&want->text, c), as_arn = template_filling(&want->arn.whole, c);
+    if (as_text == UNRESOLVED || as_arn == UNRESOLVED)
+        return VOID;
+    return t->op->negated && (as_text == NOT_KNOWN || as_arn == NOT_KNOWN) ? OPEN : NO;
+}
+
 /* Does a request's value equal (lie in, ...) one of the policy's? */
 static outcome among(const test *t, kim_text given, context *c, kim_arena *scratch)
 {
@@ -533,10 +544,46 @@ static outcome among(const test *t, kim_text given, context *c, kim_arena *scrat
         outcome one = t->op->compare(&t->values[i], given, c, scratch);
         if (one == YES || one == UNREADABLE)
             return one;
-        if (one == OPEN)
-            best = OPEN;
+        if (one == NO && t->has_variables)
+            one = why_not(t, &t->values[i], c);
+        if (one == OPEN || (one == VOID && best == NO))
+            best = one;
     }
     return best;
+}
+
+/* "${" of a document without variables, as one with variables writes that text: "${$}{". */
+static kim_text without_variables(kim_text value, kim_arena *scratch)
+{
+    static const kim_text opening = {"${$}{", 5};
+    size_t count = 0;
+    for (size_t i = 0; i + 1 < value.size; i++)
+        count += value.bytes[i] == '$' && value.bytes[i + 1] == '{';
+    char *bytes = count ? kim_arena_bytes(scratch, value.size + count * (opening.size - 2)) : NULL;
+    if (bytes == NULL)
+        return value;
+    size_t size = 0;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.bytes[i] == '$' && i + 1 < value.size && value.bytes[i + 1] == '{') {
+            memcpy(bytes + size, opening.bytes, opening.size);
+            size += opening.size;
+            i++;
+        } else {
+            bytes[size++] = value.bytes[i];
+        }
+    }
+    return (kim_text){bytes, size};
+}
+
+/* An answer's values read alike whatever document they come from. */
+static kim_texts values_of(const test *t, kim_arena *scratch)
+{
+    if (t->has_variables || !t->op->variables)
+        return t->raw;
+    kim_text *values = KIM_NEW_ARRAY(scratch, kim_text, t->raw.count ? t->raw.count : 1);
+    for (size_t i = 0; values && i < t->raw.count; i++)
+        values[i] = without_variables(t->raw.items[i], scratch);
+    return (kim_texts){values, values ? t->raw.count : 0};
 }
 
 static const term *itself(const test *t, bool if_exists_is_moot, kim_arena *scratch)
@@ -544,7 +591,7 @@ static const term *itself(const test *t, bool if_exists_is_moot, kim_arena *scra
     kim_text op = t->op_text;
     if (t->if_exists && if_exists_is_moot)
         strip_suffix(&op, KIM_TEXT("IfExists"));
-    return term_condition(scratch, t->key_text, op, t->raw);
+    return term_condition(scratch, t->key_text, op, values_of(t, scratch));
 }
 
 static const term *constant(bool value)
@@ -592,7 +639,7 @@ static const term *decide_set(const test *t, kim_texts given, context *c, kim_ar
             open = true;
             continue;
         }
-        bool passes = (one == YES) != t->op->negated;
+        bool passes = one != VOID && (one == YES) != t->op->negated;
         if (passes != for_all)
             return constant(!for_all);
     }
@@ -606,10 +653,12 @@ static const term *decide_each(const test *t, kim_texts given, context *c, kim_a
         outcome one = among(t, given.items[i], c, scratch);
         if (one == UNREADABLE)
             return when_absent(t);
-        if (one != NO)
+        if (one == YES || one == OPEN || best == NO)
             best = one;
     }
-    return best == OPEN ? itself(t, true, scratch) : constant((best == YES) != t->op->negated);
+    if (best == OPEN)
+        return itself(t, true, scratch);
+    return constant(best != VOID && (best == YES) != t->op->negated);
 }
 
 static const term *decide(const test *t, context *c, kim_arena *scratch)

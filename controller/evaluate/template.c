@@ -120,15 +120,32 @@ filling template_fill(const template *t, context *c, bool wild, kim_arena *arena
     return result;
 }
 
+static filling part_filling(const template_part *part, context *c)
+{
+    if (part->key == UINT32_MAX || !kim_text_is_absent(part->text))
+        return FILLED;
+    key_value value = context_value(c, part->key);
+    if (value.state == KEY_UNKNOWN)
+        return NOT_KNOWN;
+    return value.state == KEY_PRESENT || (value.state == KEY_GIVEN && value.values.count == 1) ? FILLED : UNRESOLVED;
+}
+
+filling template_filling(const template *t, context *c)
+{
+    filling all = FILLED;
+    for (size_t i = 0; i < t->count && all != UNRESOLVED; i++) {
+        filling one = part_filling(&t->parts[i], c);
+        all = one == FILLED ? all : one;
+    }
+    return all;
+}
+
 const term *template_resolves(const template *t, context *c, kim_arena *arena)
 {
     static const kim_text no = {"false", 5};
     const term *all = &term_true;
-    for (size_t i = 0; i < t->count; i++) {
-        const template_part *part = &t->parts[i];
-        if (part->key == UINT32_MAX || !kim_text_is_absent(part->text) || context_value(c, part->key).state != KEY_UNKNOWN)
-            continue;
-        all = term_and(arena, all, term_condition(arena, part->name, KIM_TEXT("Null"), (kim_texts){&no, 1}));
-    }
+    for (size_t i = 0; i < t->count; i++)
+        if (part_filling(&t->parts[i], c) == NOT_KNOWN)
+            all = term_and(arena, all, term_condition(arena, t->parts[i].name, KIM_TEXT("Null"), (kim_texts){&no, 1}));
     return all;
 }

@@ -38,6 +38,10 @@ typedef enum filling {
  * {NULL, 0} without memory. */
 filling template_fill(const template *t, context *c, bool wild, kim_arena *arena, units *out);
 
+/* What template_fill gives as far as the keys' presence alone decides: NOT_KNOWN where a variable may
+ * turn out to have no value. */
+filling template_filling(const template *t, context *c);
+
 /* That each variable without a default has a value: a test for each key of which it is not known
  * whether the request has it. */
 const term *template_resolves(const template *t, context *c, kim_arena *arena);

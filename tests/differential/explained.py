@@ -220,6 +220,25 @@ def has_wildcard_before_separator(case):
     return any(re.match(r"(?:[^:]*:){5}[^:/]*[*?][^:/]*[:/]", p) for p in patterns)
 
 
+# ---- S3 Block Public Access ----
+
+TRUSTED_KEYS = {k.lower() for k in (
+    "aws:SourceIp", "aws:SourceArn", "aws:SourceVpc", "aws:SourceVpce", "aws:SourceOwner", "aws:SourceAccount", "aws:userid",
+    "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:PrincipalArn", "aws:PrincipalAccount",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id", "s3:DataAccessPointArn", "s3:DataAccessPointAccount")}
+
+
+def limits_to_trusted(statement):
+    """Does it compare one of the keys with values, so that a request without the key does not match?"""
+    return any(key.lower() in TRUSTED_KEYS and not re.search("Not|IfExists|ForAllValues|Null", operator)
+               for operator, block in statement.get("Condition", {}).items() for key in block)
+
+
+def is_public_but_for_conditions(case):
+    grants = [s for s in statements(case, ("resource",)) if s["Effect"] == "Allow" and s.get("Principal") in ("*", {"AWS": "*"})]
+    return bool(grants) and all(limits_to_trusted(s) for s in grants)
+
+
 def has_deny_not_principal(case):
     return any(s["Effect"] == "Deny" and "NotPrincipal" in s for s in statements(case, ("resource",)))
 
@@ -313,6 +332,12 @@ CLASSES = [
         "A wildcard covers any characters of an ARN's last part. To it one that stands before a slash or colon of the pattern "
         "ends there (the separator may also be one of a variable's name).",
         lambda case, kim, oracle: has_wildcard_before_separator(case),
+    ),
+    Explanation(
+        "public-by-its-own-list", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
+        "A bucket policy is not public where every grant to everyone is limited by a fixed value of a key that AWS lists. It "
+        "does not know all of these keys.",
+        lambda case, kim, oracle: "s3-bpa" in oracle.get("blocked_by", []) and is_public_but_for_conditions(case),
     ),
     Explanation(
         "deny-not-principal", USER_GUIDE + "reference_policies_elements_notprincipal.html",

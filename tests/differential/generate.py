@@ -166,7 +166,7 @@ class Case:
             values = [self.widen_address(v) for v in values]
         elif "Like" in operator or operator.startswith("Arn"):
             values = [self.widen_text(v, kind) for v in values]
-        elif kind == STRING and operator != "BinaryEquals" and self.chance(0.04):
+        elif kind == STRING and operator != "BinaryEquals" and self.chance(0.1):
             values[0] = self.rng.choice(("${aws:username}", "${aws:PrincipalTag/team, 'red'}", "${aws:PrincipalTag/env}"))
         if operator in ("StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"):
             values = [any_case(self.rng, v) for v in values]
