@@ -367,7 +367,9 @@ class Case:
     def possible(self, layer):
         if layer in ("resource", "rcp", "endpoint"):
             return not (layer == "resource" and self.takes_none)
-        if self.kind in ("service", "anonymous"):
+        if self.kind == "service":
+            return layer == "scp"  # and it must not matter
+        if self.kind == "anonymous":
             return False
         if layer == "session":
             return self.kind in ("session", "federated")
