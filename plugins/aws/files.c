@@ -21,12 +21,12 @@
 #include "plugins/aws/normalise.h"
 #include "plugins/aws/usage/usage.h"
 
-#pragma weak aws_usage_recognise
-
 enum { FOLDERS_MAX_DEPTH = 32, HEAD_BYTES = 64 * 1024 };
 
 typedef struct found_file {
     char *path;
+    dev_t device;
+    ino_t inode;
     const char *kind; /* NULL: not recognised */
     size_t rank;
     bool named;  /* by the operator, not found in a folder */
@@ -41,8 +41,11 @@ typedef struct file_list {
 
 /* ---- finding ---- */
 
-static int add_file(file_list *list, const char *path, bool named)
+static int add_file(file_list *list, const char *path, const struct stat *st, bool named)
 {
+    for (size_t i = 0; named && i < list->count; i++)
+        if (list->items[i].device == st->st_dev && list->items[i].inode == st->st_ino)
+            return 0; /* named twice */
     if (list->count == list->room) {
         size_t room = list->room ? 2 * list->room : 64;
         found_file *bigger = realloc(list->items, room * sizeof *bigger);
@@ -54,7 +57,7 @@ static int add_file(file_list *list, const char *path, bool named)
     char *copy = strdup(path);
     if (copy == NULL)
         return kim_fail(list->err, KIM_ERR_NOMEM, "aws: no memory for %zu files", list->count);
-    list->items[list->count++] = (found_file){.path = copy, .named = named};
+    list->items[list->count++] = (found_file){.path = copy, .device = st->st_dev, .inode = st->st_ino, .named = named};
     return 0;
 }
 
@@ -86,7 +89,7 @@ static int add_path(file_list *list, const char *path, bool named, int depth)
     if (stat(path, &st) < 0)
         return named ? kim_fail(list->err, KIM_ERR_IO, "%s: %s", path, strerror(errno)) : 0;
     if (S_ISREG(st.st_mode))
-        return add_file(list, path, named);
+        return add_file(list, path, &st, named);
     if (S_ISDIR(st.st_mode) && depth < FOLDERS_MAX_DEPTH)
         return add_folder(list, path, depth);
     return 0;
@@ -306,7 +309,7 @@ static int recognise_files(files_run *run, file_list *list)
         if (head) {
             file->kind = aws_recognise_kind(kim_text_of(file->path), (kim_text){head, size});
             file->rank = file->kind ? aws_kind_rank(file->kind) : 0;
-            if (file->kind == NULL && (!file->named || (aws_usage_recognise && aws_usage_recognise(file->path, (const uint8_t *)head, size) == 2))) {
+            if (file->kind == NULL && (!file->named || aws_usage_recognise(file->path, (const uint8_t *)head, size) == 2)) {
                 free(head);
                 continue; /* a folder may hold anything, and logs are usage's */
             }

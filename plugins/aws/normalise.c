@@ -98,18 +98,17 @@ static kim_text unwrapped(kim_text document)
     return document;
 }
 
-/* Of the rows that have the document's shape the one that the name speaks for best; else the first that
- * the shape shows, before those that an empty list would do for. */
+/* Of the rows that have the document's shape the one that the name speaks for best, else the one of which
+ * most can be seen, else the first. */
 static const aws_row *recognised(kim_text name, kim_text document)
 {
     const aws_row *best = NULL;
-    int best_rank = -1;
+    int best_rank = 0;
     for (size_t t = 0; t < TABLES; t++)
         for (const aws_row *row = tables[t]; row->kind; row++) {
-            int rank = name_rank(name, row, NULL);
-            int fits = row->shape ? aws_split_has_shape(document, row->shape) : rank == 2 ? 2 : 0;
-            rank = 2 * rank + (fits == 2);
-            if (fits && rank > best_rank) {
+            int shape = row->shape ? aws_split_has_shape(document, row->shape) : 0;
+            int rank = shape ? 2 * name_rank(name, row, NULL) + shape : -1;
+            if (rank > best_rank) {
                 best = row;
                 best_rank = rank;
             }
@@ -202,9 +201,22 @@ int aws_read_account_id(aws_reading *r, kim_text account)
         r->account = kim_text_copy(r->keep, account);
         r->scope = aws_scope_of(r->keep, account);
     }
-    if (kim_text_equal(r->announced, r->account))
+    bool is_new = true;
+    for (size_t i = r->account_count; is_new && i-- > 0;)
+        is_new = !kim_text_equal(r->accounts[i], r->account);
+    if (!is_new)
         return 0;
-    r->announced = r->account;
+    if (r->account_count == r->account_room) {
+        size_t room = r->account_room ? 2 * r->account_room : 8;
+        kim_text *bigger = KIM_NEW_ARRAY(r->keep, kim_text, room);
+        if (bigger == NULL)
+            return kim_fail(r->err, KIM_ERR_LIMIT, "%s: it speaks of more than %zu accounts", r->origin, r->account_count);
+        if (r->account_count)
+            memcpy(bigger, r->accounts, r->account_count * sizeof *bigger);
+        r->accounts = bigger;
+        r->account_room = room;
+    }
+    r->accounts[r->account_count++] = r->account;
     kim_record scope = {.type = KIM_SCOPE, .scope = r->scope,
                         .as_scope = {.id = r->scope, .kind = KIM_TEXT("account")}};
     if (aws_put(r->out, &scope, r->err) < 0)

@@ -14,16 +14,6 @@
 #include "plugins/aws/usage/usage.h"
 #include "plugins/aws/render.h"
 
-/* Parts that a build may lack. */
-#pragma weak aws_usage
-#pragma weak aws_usage_recognise
-#pragma weak aws_usage_normalise
-
-static int is_lacking(const char *what, kim_error *err)
-{
-    return kim_fail(err, KIM_ERR_UNSUPPORTED, "aws: this build cannot read %s", what);
-}
-
 enum {
     CASE_MAX_BYTES = 32 * 1024 * 1024,      /* a case of KIM_CASE_MAX_BYTES, parsed, with its records' lists */
     DOCUMENT_MAX_BYTES = 512 * 1024 * 1024, /* the largest single element of an answer, parsed */
@@ -150,7 +140,7 @@ static int aws_open(const kim_host *host, const kim_settings *settings, void **i
 
 static int aws_recognise(const char *name, const uint8_t *head, size_t size)
 {
-    int log = aws_usage_recognise == NULL ? 0 : aws_usage_recognise(name, head, size);
+    int log = aws_usage_recognise(name, head, size);
     if (log == 2)
         return 3;
     return aws_recognise_kind(kim_text_of(name), (kim_text){(const char *)head, size}) ? 2 : log;
@@ -188,7 +178,7 @@ static int aws_plugin_normalise(void *instance, const kim_document *document, ki
     aws_plugin *self = instance;
     if (strcmp(document->kind, "case") == 0)
         return aws_case_normalise(&self->cases, document->name, (const char *)document->bytes, document->size, err);
-    if (strcmp(document->kind, "file") == 0 && aws_usage_recognise != NULL && aws_usage_recognise(document->name, document->bytes, document->size) == 2)
+    if (strcmp(document->kind, "file") == 0 && aws_usage_recognise(document->name, document->bytes, document->size) == 2)
         return aws_usage_normalise(self->host, aws_setting_text(self, "account"), document, err);
     return as_one(self, normalise_document, document, err);
 }
@@ -207,7 +197,7 @@ static int aws_collect(void *instance, uint32_t mode, kim_error *err)
 
 static int aws_plugin_usage(void *instance, kim_error *err)
 {
-    return aws_usage == NULL ? is_lacking("logs", err) : aws_usage(instance, err);
+    return aws_usage(instance, err);
 }
 
 const kim_plugin *kim_plugin_entry(uint32_t host_major, uint32_t host_minor)

@@ -18,7 +18,8 @@ typedef struct aws_reading {
     kim_arena *keep;       /* lasts until the whole answer is read; out->arena only for an element */
     kim_text account;      /* whose answer it is; absent: not known (yet) */
     kim_text scope;        /* "aws:" and the account */
-    kim_text announced;    /* the account whose scope record was put last */
+    kim_text *accounts;    /* [account_count]: of which it spoke so far; their scope records were put */
+    size_t account_count, account_room;
     kim_error *err;
 } aws_reading;
 

@@ -258,13 +258,10 @@ static int take_policy(aws_reading *r, const kim_json *policy, aws_policy *as)
     return 1;
 }
 
-static int read_policy(aws_reading *r, const kim_json *policy)
+static int put_default_version(aws_reading *r, const kim_json *policy, aws_policy as)
 {
-    aws_policy as;
     const kim_json *versions = kim_json_get(policy, "PolicyVersionList"), *found = NULL;
-    int result = take_policy(r, policy, &as);
-    if (result <= 0)
-        return result;
+    as.scope = r->scope;
     for (size_t i = 0; kim_json_is(versions, KIM_JSON_ARRAY) && i < versions->count; i++) {
         const kim_json *version = &versions->items[i];
         if (kim_json_bool(kim_json_get(version, "IsDefaultVersion"), false) ||
@@ -277,6 +274,21 @@ static int read_policy(aws_reading *r, const kim_json *policy)
     if (as.revision.size == 0)
         as.revision = kim_json_text_of(found, "VersionId");
     return aws_document_put(r->out, &as, kim_json_get(found, "Document"), r->err);
+}
+
+/* AWS's own policies belong to every account that the answer speaks of: files of several are merged. */
+static int read_policy(aws_reading *r, const kim_json *policy)
+{
+    aws_policy as;
+    int result = take_policy(r, policy, &as);
+    if (result <= 0)
+        return result;
+    if (!as.provider_managed)
+        return put_default_version(r, policy, as);
+    for (size_t i = 0; i < r->account_count; i++)
+        if (aws_read_account_id(r, r->accounts[i]) < 0 || put_default_version(r, policy, as) < 0)
+            return -1;
+    return 0;
 }
 
 static int read_one_policy(aws_reading *r, const kim_json *document)
@@ -647,45 +659,73 @@ enum { DAY_MS = 24 * 60 * 60 * 1000 };
 /* Source: IAM User Guide, "Refine permissions using last accessed information": 400 days. */
 #define TRACKED_MS (400 * (int64_t)DAY_MS)
 
-static int put_last_use(aws_reading *r, kim_text identity, kim_text service, kim_text action, int64_t at)
+enum { LAST_USES_MAX = 2048 }; /* 456 services are known; with their tracked actions it stays below a record's size */
+
+typedef struct last_uses {
+    aws_reading *r;
+    kim_pair *items; /* [count] */
+    size_t count;
+    bool by_action, too_many;
+} last_uses;
+
+/* last_accessed.s3 = 2025-11-01T08:00:00+00:00, last_accessed.s3:GetObject = ... */
+static void add_last_use(last_uses *uses, kim_text service, const char *separator, kim_text action, const kim_json *at)
 {
-    kim_record usage = {.type = KIM_USAGE,
-                        .usage = {.day = at / DAY_MS, .identity = identity,
-                                  .action = aws_concat3(r->out->arena, service, KIM_TEXT(":"), action), .outcome = KIM_SUCCESS,
-                                  .count = 1, .first_unix_ms = at, .last_unix_ms = at}};
-    return at ? aws_read_put(r, &usage) : 0;
+    kim_arena *arena = uses->r->out->arena;
+    kim_text name = aws_concat3(arena, service, kim_text_of(separator), action);
+    if (aws_time(at) == 0 || service.size == 0)
+        return;
+    uses->too_many = uses->too_many || uses->count == LAST_USES_MAX;
+    if (uses->count < LAST_USES_MAX)
+        uses->items[uses->count++] = (kim_pair){aws_concat(arena, KIM_TEXT("last_accessed."), name), kim_json_text(at)};
 }
 
-/* {"JobCompletionDate","ServicesLastAccessed":[{"ServiceNamespace","LastAuthenticated","TrackedActionsLastAccessed":[...]}]} */
+static void add_service(last_uses *uses, const kim_json *service)
+{
+    const kim_json *actions = kim_json_get(service, "TrackedActionsLastAccessed");
+    kim_text name = kim_json_text_of(service, "ServiceNamespace");
+    add_last_use(uses, name, "", KIM_TEXT(""), kim_json_get(service, "LastAuthenticated"));
+    for (size_t i = 0; kim_json_is(actions, KIM_JSON_ARRAY) && i < actions->count; i++) {
+        uses->by_action = true;
+        add_last_use(uses, name, ":", kim_json_text_of(&actions->items[i], "ActionName"), kim_json_get(&actions->items[i], "LastAccessedTime"));
+    }
+}
+
+static int put_last_uses(aws_reading *r, kim_text identity, const last_uses *uses)
+{
+    static const owner_kind *const kinds[] = {&a_user, &a_group, &a_role};
+    aws_arn arn;
+    for (size_t i = 0; aws_arn_split(identity, &arn) && i < 3; i++) {
+        kim_record record = {.type = KIM_IDENTITY,
+                             .identity = {.id = identity, .kind = kinds[i]->kind, .facts = {uses->items, uses->count}}};
+        if (kim_text_is(aws_arn_kind(&arn), kinds[i]->word) && uses->count && aws_read_put(r, &record) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* {"JobCompletionDate","ServicesLastAccessed":[{"ServiceNamespace","LastAuthenticated","TrackedActionsLastAccessed":[...]}]}:
+ * a date without a count, so it is a fact of the identity and no usage; the coverage says how fine it is. */
 static int read_last_accessed(aws_reading *r, const kim_json *document)
 {
     const kim_json *services = kim_json_get(document, "ServicesLastAccessed");
     kim_text identity = aws_read_subject(r, document, "Arn", NULL);
+    last_uses uses = {.r = r, .items = KIM_NEW_ARRAY(r->out->arena, kim_pair, LAST_USES_MAX)};
     if (!kim_text_starts_with(identity, KIM_TEXT("arn:")))
         return aws_read_untold(r, "whose it is (Arn)");
     if (aws_read_account(r, identity) < 0)
         return -1;
     if (!kim_text_is(kim_json_text_of(document, "JobStatus"), "COMPLETED"))
         return aws_read_skip(r, "last-accessed", identity, "the job is not completed");
-    bool by_action = false;
-    for (size_t i = 0; kim_json_is(services, KIM_JSON_ARRAY) && i < services->count; i++) {
-        const kim_json *service = &services->items[i], *actions = kim_json_get(service, "TrackedActionsLastAccessed");
-        kim_text name = kim_json_text_of(service, "ServiceNamespace");
-        if (put_last_use(r, identity, name, KIM_TEXT("*"), aws_time(kim_json_get(service, "LastAuthenticated"))) < 0)
-            return -1;
-        for (size_t k = 0; kim_json_is(actions, KIM_JSON_ARRAY) && k < actions->count; k++) {
-            by_action = true;
-            if (put_last_use(r, identity, name, kim_json_text_of(&actions->items[k], "ActionName"),
-                             aws_time(kim_json_get(&actions->items[k], "LastAccessedTime"))) < 0)
-                return -1;
-        }
-    }
+    for (size_t i = 0; uses.items && kim_json_is(services, KIM_JSON_ARRAY) && i < services->count; i++)
+        add_service(&uses, &services->items[i]);
     int64_t to = aws_time(kim_json_get(document, "JobCompletionDate"));
     kim_record coverage = {.type = KIM_COVERAGE,
-                           .coverage = {.part = KIM_TEXT("last-accessed"), .status = KIM_READ, .to_unix_ms = to,
+                           .coverage = {.part = KIM_TEXT("last-accessed"), .status = uses.too_many ? KIM_PARTIAL : KIM_READ, .to_unix_ms = to,
+                                        .why = uses.too_many ? KIM_TEXT("more services and actions than are kept") : KIM_NO_TEXT,
                                         .from_unix_ms = to > TRACKED_MS ? to - TRACKED_MS : 0,
-                                        .resolution = by_action ? KIM_TEXT("action") : KIM_TEXT("service"), .resource = identity}};
-    return aws_read_put(r, &coverage);
+                                        .resolution = uses.by_action ? KIM_TEXT("action") : KIM_TEXT("service"), .resource = identity}};
+    return put_last_uses(r, identity, &uses) < 0 ? -1 : aws_read_put(r, &coverage);
 }
 
 /* ---- identity providers, and the account itself ---- */

@@ -406,7 +406,9 @@ static int read_grant(aws_reading *r, const kim_json *grant)
         statement.statement.condition = (kim_condition){KIM_TEXT("aws"), condition};
     if (record.policy.name.size == 0)
         record.policy.name = id;
-    if (aws_read_put(r, &record) < 0 || aws_read_put(r, &statement) < 0)
+    record.scope = r->scope;
+    bool again = aws_out_find(r->out, &record) != NULL;
+    if (aws_read_put(r, &record) < 0 || (!again && aws_read_put(r, &statement) < 0))
         return -1;
     return aws_read_attach(r, policy, "resource", KIM_NO_TEXT, key);
 }

@@ -202,7 +202,7 @@ bool aws_split_open_next(aws_split *split, kim_text *value)
     return true;
 }
 
-/* One path of a shape, up to a space or the end: 0, 1 or 2 as aws_split_has_shape. */
+/* One path of a shape, up to a space or the end. */
 static int has_path(kim_text text, const char *path)
 {
     for (;;) {
@@ -211,18 +211,17 @@ static int has_path(kim_text text, const char *path)
         if (text.bytes == NULL)
             return 0;
         path += name;
-        char kind = aws_split_kind(text);
         if (*path == '[' || *path == '{') {
-            if (kind != *path)
+            if (aws_split_kind(text) != *path)
                 return 0;
-            if (*path == '[') {
+            path += 2;
+            if (*path == '.' && path[-1] == ']') {
                 skip_space(&text);
                 advance(&text, 1);
                 skip_space(&text);
                 if (text.size && *text.bytes == ']')
-                    return path[2] == '.' ? 1 : 2; /* what its elements have is not shown */
+                    return 1;
             }
-            path += 2;
         }
         if (*path != '.')
             return 2;
@@ -233,11 +232,9 @@ static int has_path(kim_text text, const char *path)
 int aws_split_has_shape(kim_text text, const char *shape)
 {
     int least = 2;
-    while (*shape) {
-        int one = has_path(text, shape);
-        least = one < least ? one : least;
-        if (one == 0)
-            return 0;
+    while (*shape && least) {
+        int found = has_path(text, shape);
+        least = found < least ? found : least;
         shape += strcspn(shape, " ");
         shape += strspn(shape, " ");
     }

@@ -38,10 +38,12 @@ bool aws_split_open_next(aws_split *split, kim_text *value);
 /* '{', '[', '"', 'n' ... : what kind of value a text is; 0 where it is empty. */
 char aws_split_kind(kim_text value);
 
-/* Does a text, which may be cut short, have this shape? A shape is a path, or several between spaces that
- * must all be there: "Users[].Arn", "PolicyVersion.Document", "Accounts{}". [] asks for an array and
- * goes on in its first element (an empty one will do), {} asks for an object.
- * 0: no; 1: yes, but an array that has to be empty for it; 2: yes. */
+/* Does a text, which may be cut short, have this shape? 0 no, 1 as far as can be seen, 2 yes.
+ *
+ * shape  a path, or several between spaces that must all be there: "Users[].Arn", "PolicyVersion.Document",
+ *        "Accounts{}". [] asks for an array and goes on in its first element (in an empty one nothing
+ *        more can be seen), {} asks for an object.
+ */
 int aws_split_has_shape(kim_text text, const char *shape);
 
 #endif
