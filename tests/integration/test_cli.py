@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import os
-import resource
+import re
 import signal
 import subprocess
 import threading
@@ -475,7 +475,7 @@ def test_a_proposal_is_a_policy_and_nothing_else(tmp_kim, example, trail):
 # ---- manual pages ----
 
 
-@pytest.mark.parametrize("page", ["kim.1", "kim-evaluate.7", "kim-controller.8"])
+@pytest.mark.parametrize("page", ["kim.1", "kim-evaluate.7", "kim-controller.8", "kim-agent.8"])
 def test_manual_pages_are_installed_and_without_a_fault(installed, run, page):
     path = installed.prefix / "share/man" / f"man{page[-1]}" / page
     assert run(["groff", "-man", "-Tutf8", "-ww", "-z", path]).stderr == ""
@@ -493,6 +493,20 @@ def test_every_option_of_the_controller_is_in_its_page_with_its_default(installe
             assert f"Default: {default.strip(chr(34))}." in part, name
     for option in ("--config", "--set", "--socket", "--check", "--print-sample", "--private", "--help", "--version"):
         assert option in page
+
+
+def test_every_option_of_the_agent_is_in_its_page_with_its_default(installed, source_dir):
+    page = (installed.prefix / "share/man/man8/kim-agent.8").read_text().replace("\\-", "-")
+    sample = (source_dir / "etc/kim-agent.conf").read_text()
+    top = re.findall(r'^(#?)(\w+) = ("[^"]*"|\()', sample, re.M)
+    of_provider = re.findall(r"^#   (\w+) +\S.*?(?:\((\w+)\))?$", sample, re.M)
+    assert {name for _, name, _ in top} >= {"controller", "controller_key", "state_dir", "providers"}
+    assert {name for name, _ in of_provider} >= {"name", "plugin", "interval", "options", "http"}
+    for name, default in [(n, d.strip('"') if c and d != "(" else "") for c, n, d in top] + of_provider:
+        assert f"\n.B {name}\n" in page, name
+        part = page.split(f"\n.B {name}\n")[1].split("\n.TP")[0]
+        if default and name != "controller_enrol":
+            assert f"Default: {default}." in part, name
 
 
 # ---- a controller that runs ----
@@ -514,13 +528,14 @@ def test_an_agent_is_invited_listed_and_revoked(kim, socket_of, tmp_path):
     token = token_file.read_text().strip()
     assert len(token) > 20 and token not in added.stdout + added.stderr
     assert token_file.stat().st_mode & 0o777 == 0o600
-    (agent,) = json.loads(kim(*at, "agents", "-o", "json").stdout)["agents"]
+    assert re.fullmatch(r"\S{20,}\n", kim(*at, "agent", "add", "piped", "--scope", "aws:1").stdout)
+    kim(*at, "agent", "revoke", "piped")
+    agent = next(a for a in json.loads(kim(*at, "agents", "-o", "json").stdout)["agents"] if a["name"] == "web-17")
     assert (agent["name"], agent["state"], agent["scopes"]) == ("web-17", "invited", ["aws:111122223333"])
     assert "web-17" in kim(*at, "agent", "show", "web-17").stdout
     assert kim(*at, "agent", "approve", "web-17", status=4).stderr != ""
     kim(*at, "agent", "revoke", "web-17")
-    (agent,) = json.loads(kim(*at, "agent", "list", "-o", "json").stdout)["agents"]
-    assert agent["state"] == "revoked"
+    assert {a["state"] for a in json.loads(kim(*at, "agent", "list", "-o", "json").stdout)["agents"]} == {"revoked"}
     assert "there is no agent 'nobody'" in kim(*at, "agent", "show", "nobody", status=4).stderr
     assert "needs at least one scope" in kim(*at, "agent", "add", "x", status=4).stderr
 

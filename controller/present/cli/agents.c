@@ -212,10 +212,10 @@ static void write_new(const invocation *in, const kim_json *answer, rows_style s
         rows_end(r, NULL);
         return;
     }
-    rows_field(stdout, style, "token", kim_json_text_of(answer, "token"), PLAIN);
-    rows_field(stdout, style, "expires", words_time(kim_json_get(answer, "expires_unix_ms"), arena), PLAIN);
+    kim_text token = kim_json_text_of(answer, "token"), expires = words_time(kim_json_get(answer, "expires_unix_ms"), arena);
+    printf("%.*s\n", KIM_PRINT(token)); /* alone, so that it can be piped on */
     if (!in->quiet)
-        fprintf(stderr, "put it into a file on the agent's machine: kim-agent enrol --token-file FILE\n");
+        fprintf(stderr, "good once, until %.*s UTC, for kim-agent enrol --token-file FILE\n", KIM_PRINT(expires));
 }
 
 int run_agent_add(const invocation *in, kim_error *err)

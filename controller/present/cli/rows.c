@@ -139,6 +139,8 @@ static char *visible(kim_text text)
 static void write_csv(FILE *to, kim_text text)
 {
     bool plain = true;
+    if (text.size == 0)
+        return;
     for (size_t i = 0; i < text.size && plain; i++)
         plain = strchr(",\"\r\n", text.bytes[i]) == NULL || text.bytes[i] == '\0';
     if (plain) {
@@ -171,7 +173,7 @@ static const char *code_of(row_color color)
 static void write_text(rows *r, kim_text text, size_t width)
 {
     if (width < 3 || rows_width_of(text) <= width) {
-        fwrite(text.bytes, 1, text.size, r->to);
+        fprintf(r->to, "%.*s", KIM_PRINT(text));
         return;
     }
     size_t front = fitting_front(text, (width - 1) / 2), back = fitting_back(text, width - 1 - (width - 1) / 2);
