@@ -410,7 +410,7 @@ static bool holds(const term *t, const term **atoms, size_t count, unsigned valu
 
 enum { IMPLIES = 1, IMPLIED = 2, EXCLUDES = 4 };
 
-static bool has_variable(kim_text text)
+static bool text_has_variable(kim_text text)
 {
     return text.size > 2 && memmem(text.bytes, text.size, "${", 2) != NULL;
 }
@@ -420,7 +420,7 @@ static int relate_resources(kim_text a, kim_text b)
 {
     enum { PARTS = 6 };
     int relation = IMPLIES | IMPLIED;
-    if (has_variable(a) || has_variable(b))
+    if (text_has_variable(a) || text_has_variable(b))
         return 0;
     for (int part = 0; part < PARTS; part++) {
         const char *x = part < PARTS - 1 ? memchr(a.bytes, ':', a.size) : a.bytes + a.size;
@@ -485,7 +485,7 @@ static int relate_conditions(const term *a, const term *b)
     if (!compares_texts(a->op) || !compares_texts(b->op))
         return 0;
     for (size_t i = 0; i < a->values.count + b->values.count; i++)
-        if (has_variable(i < a->values.count ? a->values.items[i] : b->values.items[i - a->values.count]))
+        if (text_has_variable(i < a->values.count ? a->values.items[i] : b->values.items[i - a->values.count]))
             return 0;
     bool apart = true;
     int relation = (is_among(a, b, &apart) ? IMPLIES : 0) | (is_among(b, a, &apart) ? IMPLIED : 0);
