@@ -58,7 +58,8 @@ static ship *running; /* for the signal handler */
 static void on_signal(int number)
 {
     (void)number;
-    ship_stop(running);
+    if (running) /* asked once more while it ends */
+        ship_stop(running);
 }
 
 static void tell(uint32_t level, const char *event, const kim_error *what)

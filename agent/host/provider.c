@@ -47,6 +47,7 @@ struct provider {
     bool collect_when_clear; /* a collect was not taken: again once the earlier one's fate is known */
     bool beside_changed;     /* the log's reading said something new of itself */
     kim_error refused;       /* why records of the running collect were not taken */
+    kim_error failed[2];     /* why collect (0) or usage (1) failed last; code 0: it is well */
     ship_health health;
     kim_bytes secret, usage_records;
     kim_settings allowed;    /* the options as the allow-list reads them */
@@ -155,11 +156,15 @@ static const char *on_secret(void *context, const char *name, kim_error *err)
 
 /* ---- health ---- */
 
-static void note(provider *p, const char *event, const kim_error *problem)
+enum { COLLECT, USAGE };
+
+/* One of both going well says nothing of the other. */
+static void note(provider *p, int of, const char *event, const kim_error *problem)
 {
     if (problem)
         p->log(p->settings->name, KIM_LOG_ERROR, event, problem->message);
-    p->health.problem = problem ? *problem : (kim_error){0};
+    p->failed[of] = problem ? *problem : (kim_error){0};
+    p->health.problem = p->failed[p->failed[COLLECT].code ? COLLECT : USAGE];
     ship_note(p->to, p->streams, &p->health);
 }
 
@@ -212,7 +217,7 @@ static void collect(provider *p)
     p->collect_when_clear = outcome == DELTA_HELD;
     if (outcome == DELTA_FAILED) {
         if (!atomic_load(&p->stopping))
-            note(p, "collect_failed", &err);
+            note(p, COLLECT, "collect_failed", &err);
         return;
     }
     static const char *const outcomes[] = {"nothing changed", "a snapshot waits to be sent", "an earlier snapshot is in doubt"};
@@ -221,7 +226,7 @@ static void collect(provider *p)
     p->log(p->settings->name, KIM_LOG_INFO, "collected", text);
     p->beside_changed = false;
     p->health.collected_unix_ms = now_unix_ms();
-    note(p, NULL, NULL);
+    note(p, COLLECT, NULL, NULL);
 }
 
 static void read_usage(provider *p)
@@ -237,11 +242,11 @@ static void read_usage(provider *p)
                                                   : p->settings->usage_interval_ms);
     if (result < 0) {
         if (!atomic_load(&p->stopping))
-            note(p, "usage_failed", &err);
+            note(p, USAGE, "usage_failed", &err);
         return;
     }
     p->health.usage_unix_ms = now_unix_ms();
-    note(p, NULL, NULL);
+    note(p, USAGE, NULL, NULL);
 }
 
 /* What the log's reading said of itself goes out without waiting for the next collect. */
@@ -253,7 +258,7 @@ static void publish_beside(provider *p)
         return; /* next time */
     p->beside_changed = false;
     if (outcome == DELTA_FAILED)
-        note(p, "coverage_failed", &err);
+        note(p, COLLECT, "coverage_failed", &err);
     ship_wake(p->to);
 }
 
@@ -271,7 +276,7 @@ static void start_process(provider *p)
     p->client = host_client_start(&options, &err);
     p->started_ms = frame_now_ms();
     if (!p->client) {
-        note(p, "provider_failed", &err);
+        note(p, COLLECT, "provider_failed", &err);
         return;
     }
     const host_about *about = host_client_about(p->client);
@@ -285,7 +290,7 @@ static bool has_ended(provider *p)
 {
     kim_error err;
     if (p->client && host_client_step(p->client, 0, &err) < 0) {
-        note(p, "provider_ended", &err);
+        note(p, COLLECT, "provider_ended", &err);
         host_client_stop(p->client, 0);
         p->client = NULL;
     }

@@ -659,6 +659,34 @@ static void ping_is_answered_by_pong(void **state)
     assert_int_equal(only_answer(d, PROTOCOL_PONG)->ping.token, 99);
 }
 
+static int find_problem(void *context, const ingest_agent *a, kim_error *err)
+{
+    (void)err;
+    assert_int_equal(a->provider_count, 1);
+    assert_true(kim_text_is(a->providers[0].name, "aws"));
+    assert_true(kim_text_is(a->providers[0].plugin, "aws"));
+    snprintf(context, 64, "%.*s", KIM_PRINT(a->providers[0].problem));
+    return 0;
+}
+
+static void what_fails_at_an_agent_is_listed_until_it_is_well(void **state)
+{
+    desk *d = *state;
+    kim_error err = {0};
+    char problem[64];
+    hello(d);
+    protocol_message m = {.type = PROTOCOL_STATUS, .status = {.session = d->session, .provider = KIM_TEXT("aws"),
+                                                              .code = KIM_ERR_DENIED, .text = KIM_TEXT("no role")}};
+    say(d, &m);
+    assert_int_equal(d->answer_count, 0);
+    assert_int_equal(agents_list(d->all, find_problem, problem, &err), 0);
+    assert_string_equal(problem, "denied: no role");
+    m.status.code = 0;
+    say(d, &m);
+    assert_int_equal(agents_list(d->all, find_problem, problem, &err), 0);
+    assert_string_equal(problem, "");
+}
+
 static void the_silent_are_pinged_and_then_given_up(void **state)
 {
     desk *d = *state;
@@ -874,6 +902,7 @@ int main(void)
         AT_THE_DESK(an_unknown_message_is_answered_and_otherwise_ignored),
         AT_THE_DESK(every_prefix_of_a_message_and_every_flipped_byte_is_survived),
         AT_THE_DESK(ping_is_answered_by_pong),
+        AT_THE_DESK(what_fails_at_an_agent_is_listed_until_it_is_well),
         AT_THE_DESK(the_silent_are_pinged_and_then_given_up),
         AT_THE_DESK(a_peer_that_is_gone_has_no_session_any_more),
         AT_THE_DESK(a_store_that_fails_says_retry_and_acknowledges_nothing),
