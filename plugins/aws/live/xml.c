@@ -200,10 +200,11 @@ static void XMLCALL on_start(void *context, const XML_Char *name, const XML_Char
             kim_json_key(r->writer, name);
         return;
     }
-    if (parent->shape == UNDECIDED)
+    bool within_part = r->depth > 2 && e[-2].shape == ENTRY; /* a map's keys and values are texts */
+    if (parent->shape == UNDECIDED && !within_part)
         begin(r, parent, shape_by_child(parent, name));
     bool wraps = r->depth == 2 && ends_with(name, "Result") && ends_with(parent->name, "Response");
-    if (parent->shape == SKIPPED || strcmp(name, "ResponseMetadata") == 0 || (r->depth == 2 && strcmp(name, "requestId") == 0)) {
+    if (parent->shape == SKIPPED || within_part || strcmp(name, "ResponseMetadata") == 0 || (r->depth == 2 && strcmp(name, "requestId") == 0)) {
         e->shape = SKIPPED;
     } else if (wraps) {
         e->shape = STRUCTURE;
@@ -214,11 +215,19 @@ static void XMLCALL on_start(void *context, const XML_Char *name, const XML_Char
         lead_to(r, parent, name);
     }
     const char *type = type_of(attributes);
-    if (type != NULL && e->shape == UNDECIDED) {
+    if (type != NULL && e->shape == UNDECIDED && parent->shape != ENTRY) {
         begin(r, e, STRUCTURE);
         kim_json_key(r->writer, "Type");
         kim_json_put_string(r->writer, type);
     }
+}
+
+static bool is_number(kim_text text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.bytes[i] < '0' || text.bytes[i] > '9')
+            return false;
+    return text.size > 0 && text.size < 19;
 }
 
 static void put_scalar(reader *r, const open_element *e)
@@ -231,8 +240,10 @@ static void put_scalar(reader *r, const open_element *e)
         kim_json_end_array(r->writer);
     } else if (is_in(booleans, COUNT(booleans), name) && (kim_text_is(text, "true") || kim_text_is(text, "false"))) {
         kim_json_put_bool(r->writer, kim_text_is(text, "true"));
-    } else if (is_in(numbers, COUNT(numbers), name) && text.size > 0 && text.size < 19) {
-        kim_json_put_int(r->writer, strtoll(text.bytes, NULL, 10));
+    } else if (is_in(numbers, COUNT(numbers), name) && is_number(text)) {
+        char digits[20];
+        snprintf(digits, sizeof digits, "%.*s", KIM_PRINT(text));
+        kim_json_put_int(r->writer, strtoll(digits, NULL, 10));
     } else if (text.size == 0 && strcmp(e->name, "LocationConstraint") == 0) {
         kim_json_put_null(r->writer);
     } else {
