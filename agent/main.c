@@ -5,7 +5,7 @@
  * The one file here that knows them all, and the one that logs and exits.
  */
 #include "agent/enrol/enrol.h"
-#include "agent/fault.h"
+#include "sdk/fault.h"
 #include "agent/host/provider.h"
 #include "agent/settings.h"
 #include "agent/ship/ship.h"

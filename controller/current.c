@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "sdk/fault.h"
 #include "sdk/log.h"
 
 enum { BURST_MAX = 10 }; /* delays that a burst may put a build off for */
@@ -86,6 +87,7 @@ int current_build(current *cu, bool even_of_nothing, kim_error *err)
             result = -1;
     }
     if (built) {
+        fault_point("estate_built");
         cu->built = number;
         pthread_mutex_lock(&cu->lock);
         estate *before = cu->in_force;

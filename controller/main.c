@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "sdk/fault.h"
 #include "sdk/fs.h"
 #include "sdk/log.h"
 
@@ -29,6 +30,8 @@ static const char usage[] =
     "  --config FILE        read the configuration from FILE\n"
     "  --set NAME=VALUE     one option of it; may be repeated, and goes over the file\n"
     "  --check              check the configuration, say what is wrong, and end\n"
+    "  --digest             print a hash over all records and usage of the store, and end: two stores that\n"
+    "                       hold the same print the same\n"
     "  --print-sample       print a configuration with every option at its default\n"
     "  --private            keep everything in memory and listen for no agents; ends with its\n"
     "                       standard input (kim scan and kim evaluate start one)\n"
@@ -50,7 +53,7 @@ int64_t controller_now_unix_ms(void)
 /* ---- the command line ---- */
 
 typedef struct orders {
-    bool check, is_private, done; /* done: nothing is left to do */
+    bool check, digest, is_private, done; /* done: nothing is left to do */
 } orders;
 
 static int set_pair(settings *set, char *pair, kim_error *err)
@@ -77,6 +80,9 @@ static int take_option(int letter, settings *set, orders *out, kim_error *err)
     case 'p':
         out->is_private = true;
         return 0;
+    case 'd':
+        out->digest = true;
+        return 0;
     case 'm':
         settings_print_sample(stdout);
         break;
@@ -98,8 +104,9 @@ static int read_command_line(int argc, char **argv, settings *set, orders *out, 
     static const struct option long_options[] = {
         {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
         {"socket", required_argument, NULL, 'S'}, {"check", no_argument, NULL, 'k'},
-        {"private", no_argument, NULL, 'p'},      {"print-sample", no_argument, NULL, 'm'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
+        {"private", no_argument, NULL, 'p'},      {"digest", no_argument, NULL, 'd'},
+        {"print-sample", no_argument, NULL, 'm'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
         {0},
     };
     /* The file first, wherever it stands: what the line says goes over it. */
@@ -206,6 +213,25 @@ static void tell_ready(const controller *c)
     fflush(stdout);
 }
 
+/* Of a store that no controller uses now: the lock of its folder is taken. */
+static int print_digest(controller *c, kim_error *err)
+{
+    char path[PATH_MAX];
+    uint8_t digest[KIM_RECORD_HASH_BYTES];
+    uint64_t records, usage_rows;
+    if (open_state_folder(c, err) < 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/store", c->set.state_dir);
+    if (access(path, F_OK) != 0)
+        return kim_fail(err, KIM_ERR_NOT_FOUND, "%s: there is no store", path);
+    if (!(c->st = store_open(path, 0, err)) || store_digest(c->st, digest, &records, &usage_rows, err) < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof digest; i++)
+        printf("%02x", digest[i]);
+    printf(" records=%llu usage=%llu\n", (unsigned long long)records, (unsigned long long)usage_rows);
+    return 0;
+}
+
 /* Until SIGTERM or SIGINT, or, where private, the end of standard input. */
 static void wait_for_end(const controller *c, int signals)
 {
@@ -258,11 +284,18 @@ int main(int argc, char **argv)
     orders given = {0};
     kim_error err = {0};
     int status = EXIT_SUCCESS;
+    fault_setup();
     if (settings_defaults(&c.set, &err) < 0 || read_command_line(argc, argv, &c.set, &given, &err) < 0) {
         fprintf(stderr, "kim-controller: %s\n", err.message);
         status = EXIT_USAGE;
     } else if (given.check) {
         puts("the configuration is sound");
+    } else if (given.digest) {
+        if (print_digest(&c, &err) < 0) {
+            fprintf(stderr, "kim-controller: %s\n", err.message);
+            status = EXIT_FAILURE;
+        }
+        stop(&c);
     } else if (!given.done) {
         c.is_private = given.is_private;
         kim_log_to(STDERR_FILENO, kim_log_level(kim_text_of(c.set.log_level)));

@@ -12,7 +12,7 @@
 #include "agent/delta/delta.h"
 
 #include "agent/delta/map.h"
-#include "agent/fault.h"
+#include "sdk/fault.h"
 #include "sdk/crc32c.h"
 #include "sdk/fs.h"
 #include "sdk/pack.h"

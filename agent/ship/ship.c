@@ -8,7 +8,7 @@
  */
 #include "agent/ship/ship.h"
 
-#include "agent/fault.h"
+#include "sdk/fault.h"
 #include "sdk/frame.h"
 
 #include <errno.h>

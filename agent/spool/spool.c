@@ -14,7 +14,7 @@
  */
 #include "agent/spool/spool.h"
 
-#include "agent/fault.h"
+#include "sdk/fault.h"
 #include "sdk/crc32c.h"
 #include "sdk/fs.h"
 #include "sdk/pack.h"

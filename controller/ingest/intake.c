@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sdk/fault.h"
 #include "sdk/log.h"
 #include "sdk/protocol.h"
 
@@ -259,17 +260,22 @@ static void drop_group(intake *in)
 void intake_commit(intake *in)
 {
     kim_error err = {0};
+    bool wrote = in->in_group;
     if (in->in_group) {
+        fault_point("group_written");
         if (in->group_failed)
             store_abandon(in->options.st);
         else if (store_commit(in->options.st, &err) < 0)
             fail_group(in, &err);
+        fault_point("group_committed");
     }
     if (in->group_failed)
         drop_group(in);
     bool published = in->published && !in->group_failed;
     in->in_group = in->group_failed = in->published = false;
     send_answers(in, true);
+    if (wrote)
+        fault_point("group_answered");
     if (published && in->options.published)
         in->options.published(in->options.context);
 }
@@ -696,21 +702,24 @@ static void let_pass(intake *in, session *s, const protocol_message *message)
 static const struct {
     protocol_type type;
     void (*take)(intake *in, session *s, const protocol_message *message);
+    const char *fault; /* fault.h; NULL: none */
 } handlers[] = {
-    {PROTOCOL_SNAPSHOT_BEGIN, take_begin},
-    {PROTOCOL_DATA, take_data},
-    {PROTOCOL_SNAPSHOT_COMMIT, take_commit},
-    {PROTOCOL_PING, take_ping},
-    {PROTOCOL_PONG, let_pass},   /* that it was heard is all it says */
-    {PROTOCOL_RESULT, let_pass}, /* no command was sent */
-    {PROTOCOL_ROTATE, take_rotate},
-    {PROTOCOL_STATUS, take_status},
+    {PROTOCOL_SNAPSHOT_BEGIN, take_begin, "intake_begin"},
+    {PROTOCOL_DATA, take_data, "intake_data"},
+    {PROTOCOL_SNAPSHOT_COMMIT, take_commit, "intake_commit"},
+    {PROTOCOL_PING, take_ping, NULL},
+    {PROTOCOL_PONG, let_pass, NULL},   /* that it was heard is all it says */
+    {PROTOCOL_RESULT, let_pass, NULL}, /* no command was sent */
+    {PROTOCOL_ROTATE, take_rotate, NULL},
+    {PROTOCOL_STATUS, take_status, NULL},
 };
 
 static void dispatch(intake *in, session *s, const protocol_message *message)
 {
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
         if (handlers[i].type == message->type) {
+            if (handlers[i].fault)
+                fault_point(handlers[i].fault);
             handlers[i].take(in, s, message);
             return;
         }
@@ -771,6 +780,7 @@ void intake_message(intake *in, const intake_peer *from, const uint8_t key[STORE
         return;
     }
     if (message.type == PROTOCOL_HELLO) {
+        fault_point("intake_hello");
         take_hello(in, a, from, &message.hello);
         return;
     }

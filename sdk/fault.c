@@ -2,7 +2,7 @@
  *
  * fault.c - one name and one count.
  */
-#include "agent/fault.h"
+#include "sdk/fault.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
