@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_collections.c - the table of what is asked of AWS holds together, and the role that kim is given
- * (plugins/aws/access/read.json) allows what is asked and nothing else.
+ * test_collections.c - the table of what is asked of AWS holds together.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <kim/json.h>
 
 #include "plugins/aws/live/collections.h"
 #include "plugins/aws/normalise.h"
@@ -25,11 +21,6 @@ static int read_rows(void **state)
     (void)state;
     rows = aws_collections(&count);
     return count > 0 ? 0 : -1;
-}
-
-static const char *action_of(const aws_collection *row)
-{
-    return row->action != NULL ? row->action : row->kind;
 }
 
 static void every_row_belongs_to_a_service_and_to_a_part(void **state)
@@ -103,60 +94,6 @@ static void every_answer_that_is_handed_on_has_a_reader(void **state)
     aws_out_stop(&out);
 }
 
-/* ---- the role ---- */
-
-static const kim_json *read_role(kim_arena *arena)
-{
-    char path[1024];
-    static char text[65536];
-    snprintf(path, sizeof path, "%s/plugins/aws/access/read.json", getenv("KIM_SOURCE_DIR"));
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    size_t size = fread(text, 1, sizeof text, file);
-    fclose(file);
-    kim_error err = {0};
-    const kim_json *role = kim_json_parse(text, size, path, arena, &err);
-    if (role == NULL)
-        fail_msg("%s", err.message);
-    return kim_json_get(role, "Statement");
-}
-
-static bool is_asked(kim_text action)
-{
-    for (size_t i = 0; i < count; i++)
-        if (kim_text_is(action, action_of(&rows[i])))
-            return true;
-    return kim_text_is(action, "ec2:DescribeRegions"); /* live.c, for the regions */
-}
-
-static bool allows(const kim_json *statements, const char *action, kim_arena *arena)
-{
-    for (size_t i = 0; i < statements->count; i++) {
-        kim_texts actions = kim_json_texts(kim_json_get(&statements->items[i], "Action"), arena);
-        for (size_t k = 0; k < actions.count; k++)
-            if (kim_text_is(actions.items[k], action))
-                return true;
-    }
-    return false;
-}
-
-static void the_role_allows_all_that_is_asked_and_nothing_else(void **state)
-{
-    (void)state;
-    kim_arena *arena = kim_arena_new(1024 * 1024);
-    const kim_json *statements = read_role(arena);
-    for (size_t i = 0; i < count; i++)
-        if (!allows(statements, action_of(&rows[i]), arena))
-            fail_msg("read.json lacks %s", action_of(&rows[i]));
-    for (size_t i = 0; i < statements->count; i++) {
-        kim_texts actions = kim_json_texts(kim_json_get(&statements->items[i], "Action"), arena);
-        for (size_t k = 0; k < actions.count; k++)
-            if (!is_asked(actions.items[k]))
-                fail_msg("read.json allows %.*s, which nothing asks for", KIM_PRINT(actions.items[k]));
-    }
-    kim_arena_free(arena);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,7 +101,6 @@ int main(void)
         cmocka_unit_test(every_row_hangs_under_one_that_there_is),
         cmocka_unit_test(every_form_is_written_as_its_protocol_wants_it),
         cmocka_unit_test(every_answer_that_is_handed_on_has_a_reader),
-        cmocka_unit_test(the_role_allows_all_that_is_asked_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, read_rows, NULL);
 }
