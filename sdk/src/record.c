@@ -60,7 +60,7 @@ static const void *at(const kim_record *record, const kim_field *field)
     return (const char *)record + field->offset;
 }
 
-static bool is_absent(const kim_record *record, const kim_field *field)
+static inline bool is_absent(const kim_record *record, const kim_field *field)
 {
     const void *value = at(record, field);
     switch (field->kind) {
@@ -94,17 +94,21 @@ typedef struct sink {
     bool failed; /* no memory for sorting */
 } sink;
 
-static void put(sink *to, const void *bytes, size_t size)
+static inline void put(sink *to, const void *bytes, size_t size)
 {
+    kim_bytes *keep = to->keep;
     to->size += size;
-    if (to->keep != NULL)
-        kim_bytes_append(to->keep, bytes, size);
+    if (keep != NULL && !keep->failed && size <= keep->capacity - keep->size) { /* nearly always */
+        memcpy(keep->data + keep->size, bytes, size);
+        keep->size += size;
+    } else if (keep != NULL)
+        kim_bytes_append(keep, bytes, size);
     if (to->hash != NULL)
         crypto_generichash_update(to->hash, bytes, size);
 }
 
 /* `form`, then the lowest `width` bytes of value, the highest first. */
-static void put_form(sink *to, unsigned form, uint64_t value, size_t width)
+static inline void put_form(sink *to, unsigned form, uint64_t value, size_t width)
 {
     uint8_t bytes[9] = {(uint8_t)form};
     for (size_t i = 0; i < width; i++)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "plugins/aws/usage/hash.h"
+
 enum { NO_WIDE = 0 };
 
 typedef struct table {
@@ -75,37 +77,14 @@ __attribute__((constructor)) static void choose_seed(void)
         seed = (uintptr_t)&seed * 0x9e3779b97f4a7c15u;
 }
 
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static inline uint64_t load(const char *p, size_t size)
-{
-    uint64_t v = 0;
-    memcpy(&v, p, size);
-    return v;
-}
-
-/* Multiply and fold, 16 bytes a step, as wyhash does. */
 uint64_t usage_hash(const void *bytes, size_t size)
 {
-    const char *p = bytes;
-    uint64_t h = seed ^ size * 0xa0761d6478bd642fu;
-    size_t left = size;
-    for (; left > 16; left -= 16, p += 16)
-        h = mix(load(p, 8) ^ 0xe7037ed1a0b428dbu, load(p + 8, 8) ^ h);
-    if (left >= 8)
-        return mix(load(p, 8) ^ 0x8ebc6af09c88c6e3u, load(p + left - 8, 8) ^ h);
-    if (left >= 4)
-        return mix(load(p, 4) << 32 ^ load(p + left - 4, 4) ^ 0x589965cc75374cc3u, h);
-    return mix(left ? load(p, 1) << 16 | load(p + left / 2, 1) << 8 | load(p + left - 1, 1) : 0, h ^ 0x589965cc75374cc3u);
+    return hash_bytes(seed, bytes, size);
 }
 
 static inline uint64_t hash4(uint64_t a, uint64_t b, uint64_t c)
 {
-    return mix(mix(a ^ seed, b ^ 0xe7037ed1a0b428dbu), c ^ 0x8ebc6af09c88c6e3u);
+    return hash_mix(hash_mix(a ^ seed, b ^ 0xe7037ed1a0b428dbu), c ^ 0x8ebc6af09c88c6e3u);
 }
 
 /* Room for one more of an array; false, and the roll-up has failed, without memory. */
@@ -263,7 +242,7 @@ uint32_t rollup_text(rollup *r, kim_text what)
 {
     if (kim_text_is_absent(what))
         return 0;
-    uint64_t hash = usage_hash(what.bytes, what.size);
+    uint64_t hash = hash_bytes(seed, what.bytes, what.size);
     table *t = &r->texts_table;
     uint32_t at = (uint32_t)hash & t->mask;
     for (; t->slots[at]; at = (at + 1) & t->mask) {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/aws/usage/hash.h"
+
 static const uint8_t MAGIC[4] = {'K', 'C', 'T', 1}; /* the last: the layout's version */
 
 /* ---- bytes ---- */
@@ -236,14 +238,9 @@ int state_decode(usage_state *s, const uint8_t *bytes, size_t size, kim_error *e
 
 /* ---- logs ---- */
 
-uint64_t state_hash(uint64_t begin, kim_text text) /* FNV-1a, folded: short names, and no speed needed */
+uint64_t state_hash(uint64_t begin, kim_text text)
 {
-    uint64_t h = 0xcbf29ce484222325u ^ begin;
-    for (size_t i = 0; i < text.size; i++)
-        h = (h ^ (unsigned char)text.bytes[i]) * 0x100000001b3u;
-    h ^= h >> 32;
-    h *= 0x9e3779b97f4a7c15u;
-    return h ^ h >> 29;
+    return hash_bytes(0x243f6a8885a308d3u + begin, text.bytes, text.size);
 }
 
 int state_log_order(state_log a, state_log b)

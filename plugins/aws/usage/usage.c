@@ -34,9 +34,10 @@ enum {
 
 typedef struct kept_action {
     uint64_t hash;
-    char *key;               /* source, name and type */
-    size_t size;
+    kim_text source, name, type; /* they follow the struct */
     action action;
+    uint32_t number;         /* of its text in the roll-up of this commit */
+    uint64_t commit;
 } kept_action;
 
 typedef struct reading {
@@ -70,6 +71,10 @@ typedef struct reading {
     char region_name[24];
     uint64_t region_bit;
 
+    char scope_seen[16];
+    uint32_t scope_number;   /* in the roll-up of this commit; 0: not known yet */
+
+    uint64_t commit;         /* how many there were: numbers of the roll-up are good within one */
     uint64_t events_counted, none, unmapped;
 } reading;
 
@@ -90,49 +95,56 @@ static void tell(const reading *r, uint32_t level, const char *word, const char 
 
 /* ---- one event ---- */
 
+static kim_text put_key(char **to, kim_text text)
+{
+    kim_text copy = {*to, text.size};
+    if (text.size)
+        memcpy(*to, text.bytes, text.size);
+    *to += text.size;
+    return copy;
+}
+
+static void forget_actions(reading *r)
+{
+    for (size_t i = 0; i < 2 * ACTIONS_KEPT; i++) {
+        free(r->actions[i]);
+        r->actions[i] = NULL;
+    }
+    r->action_count = 0;
+}
+
 /* What three texts stand for: eventSource, eventName and eventType; or an action as a message writes it,
  * alone. NULL without memory. */
-static const action *action_of(reading *r, kim_text source, kim_text name, kim_text type)
+static kept_action *action_of(reading *r, kim_text source, kim_text name, kim_text type)
 {
-    char key[512];
-    size_t size = 0;
-    const kim_text parts[] = {source, name, type};
-    for (size_t i = 0; i < 3; i++) {
-        size_t part = parts[i].size < 160 ? parts[i].size : 160;
-        if (part)
-            memcpy(key + size, parts[i].bytes, part);
-        size += part;
-        key[size++] = '\0';
-    }
-    uint64_t hash = usage_hash(key, size);
+    uint64_t hash = usage_hash(source.bytes, source.size) + 3 * usage_hash(name.bytes, name.size) +
+                    5 * usage_hash(type.bytes, type.size);
     size_t at = hash % (2 * ACTIONS_KEPT);
     for (; r->actions[at]; at = (at + 1) % (2 * ACTIONS_KEPT)) {
-        const kept_action *kept = r->actions[at];
-        if (kept->hash == hash && kept->size == size && !memcmp(kept->key, key, size))
-            return &kept->action;
+        kept_action *kept = r->actions[at];
+        if (kept->hash == hash && kim_text_equal(kept->source, source) && kim_text_equal(kept->name, name) &&
+            kim_text_equal(kept->type, type))
+            return kept;
     }
     if (r->action_count == ACTIONS_KEPT) { /* somebody makes names up: begin anew */
-        for (size_t i = 0; i < 2 * ACTIONS_KEPT; i++) {
-            free(r->actions[i]);
-            r->actions[i] = NULL;
-        }
-        r->action_count = 0;
+        forget_actions(r);
         at = hash % (2 * ACTIONS_KEPT);
     }
-    kept_action *kept = malloc(sizeof *kept + size);
+    kept_action *kept = calloc(1, sizeof *kept + source.size + name.size + type.size);
     if (!kept)
         return NULL;
+    char *to = (char *)(kept + 1);
     kept->hash = hash;
-    kept->key = (char *)(kept + 1);
-    kept->size = size;
-    memcpy(kept->key, key, size);
+    kept->source = put_key(&to, source);
+    kept->name = put_key(&to, name);
+    kept->type = put_key(&to, type);
     if (kim_text_is_absent(name))
         action_written(source, &kept->action);
     else
         action_resolve(source, name, type, &kept->action);
     r->actions[at] = kept;
     r->action_count++;
-    return &kept->action;
+    return kept;
 }
 
 static unsigned digits(const char *s, size_t count)
@@ -191,7 +203,7 @@ static int32_t outcome_of(kim_text code)
 
 /* "... is not authorized to perform: ACTION on resource: ARN because ...": what was denied in truth, which
  * need not be the call itself (iam:PassRole). NULL where the message says nothing of the kind. */
-static const action *denied_action(reading *r, kim_text message, kim_text *resource)
+static kept_action *denied_action(reading *r, kim_text message, kim_text *resource)
 {
     static const char PERFORM[] = "not authorized to perform: ", ON[] = " on resource: ";
     const char *at = message.size ? memmem(message.bytes, message.size, PERFORM, sizeof PERFORM - 1) : NULL;
@@ -202,8 +214,8 @@ static const action *denied_action(reading *r, kim_text message, kim_text *resou
     const char *stop = at;
     while (stop < end && *stop != ' ' && *stop != '\\' && *stop != '"')
         stop++;
-    const action *denied = action_of(r, (kim_text){at, (size_t)(stop - at)}, KIM_NO_TEXT, KIM_NO_TEXT);
-    if (!denied || denied->kind != ACTION_KNOWN)
+    kept_action *denied = action_of(r, (kim_text){at, (size_t)(stop - at)}, KIM_NO_TEXT, KIM_NO_TEXT);
+    if (!denied || denied->action.kind != ACTION_KNOWN)
         return NULL;
     *resource = KIM_NO_TEXT;
     if ((size_t)(end - stop) > sizeof ON && !memcmp(stop, ON, sizeof ON - 1)) {
@@ -257,9 +269,30 @@ static state_account *see(reading *r, const event *e, const action *a, kim_text 
     return account;
 }
 
-static void add_use(reading *r, rollup_use use, const target *to, const char *action_text, size_t size)
+static uint32_t number_of(reading *r, kept_action *kept)
 {
-    use.action = rollup_text(r->rollup, (kim_text){action_text, size});
+    if (kept->commit != r->commit) {
+        kept->number = rollup_text(r->rollup, (kim_text){kept->action.text, kept->action.size});
+        kept->commit = r->commit;
+    }
+    return kept->number;
+}
+
+static uint32_t scope_number(reading *r, kim_text scope)
+{
+    if (r->scope_number && scope.size == sizeof r->scope_seen && !memcmp(scope.bytes, r->scope_seen, sizeof r->scope_seen))
+        return r->scope_number;
+    uint32_t number = rollup_text(r->rollup, scope);
+    if (scope.size == sizeof r->scope_seen) {
+        memcpy(r->scope_seen, scope.bytes, sizeof r->scope_seen);
+        r->scope_number = number;
+    }
+    return number;
+}
+
+static void add_use(reading *r, rollup_use use, const target *to, uint32_t action_number)
+{
+    use.action = action_number;
     use.resource = to ? to->arn : KIM_NO_TEXT;
     use.widened = to && to->widened;
     if (use.resource.size > TARGET_MAX_BYTES)
@@ -276,32 +309,30 @@ static void remember_session(reading *r, const event *e, const who *w)
         state_caller_set(r->state, key, w->via_session || kim_text_is_absent(w->via) ? w->identity : w->via);
 }
 
-static void count(reading *r, const event *e, const action *a, const who *w, rollup_use use)
+static void count(reading *r, const event *e, kept_action *kept, const who *w, rollup_use use)
 {
+    static const char *const VERSION[] = {"versionId", NULL};
+    const action *a = &kept->action;
     kim_text account = who_is_account(e->recipient) ? e->recipient : (kim_text){w->scope.bytes + 4, w->scope.size - 4};
     target one;
-    const action *denied = use.outcome == KIM_REFUSED ? denied_action(r, e->error_message, &one.arn) : NULL;
-    if (denied && (!kim_text_is_absent(one.arn) || strcmp(denied->text, a->text))) {
+    kept_action *denied = use.outcome == KIM_REFUSED ? denied_action(r, e->error_message, &one.arn) : NULL;
+    if (denied && (!kim_text_is_absent(one.arn) || strcmp(denied->action.text, a->text))) {
         one.widened = false;
-        add_use(r, use, denied->takes == TAKES_NONE ? NULL : &one, denied->text, denied->size);
+        add_use(r, use, denied->action.takes == TAKES_NONE ? NULL : &one, number_of(r, denied));
         return;
     }
-    const char *text = a->text;
-    size_t size = a->size;
-    static const char *const VERSION[] = {"versionId", NULL};
-    if (a->has_version && event_find(e, e->request, VERSION, 0).size) {
-        text = action_versioned(a->text);
-        size = strlen(text);
-    }
+    uint32_t number = a->has_version && event_find(e, e->request, VERSION, 0).size
+                          ? rollup_text(r->rollup, kim_text_of(action_versioned(a->text)))
+                          : number_of(r, kept);
     targets_find(e, a, account, w->partition, &r->targets);
     for (size_t i = 0; i < r->targets.count; i++)
-        add_use(r, use, &r->targets.items[i], text, size);
+        add_use(r, use, &r->targets.items[i], number);
     if (!r->targets.count)
-        add_use(r, use, NULL, text, size);
+        add_use(r, use, NULL, number);
     if (use.outcome == KIM_SUCCESS)
         for (size_t i = 0; i < a->also_count; i++)
             for (size_t nth = 0; nth < TARGET_MAX && target_also(e, &a->also[i], nth, w->partition, &r->targets, &one); nth++)
-                add_use(r, use, &one, a->also[i].action, strlen(a->also[i].action));
+                add_use(r, use, &one, rollup_text(r->rollup, kim_text_of(a->also[i].action)));
 }
 
 static int commit(reading *r, bool in_log, kim_error *err);
@@ -317,9 +348,10 @@ static int on_event(void *context, const event *e, kim_error *err)
         return 0;
     if (!time_of(r, e->time, &use.day, &use.at_unix_ms))
         return refuse(r, r->seen - 1, e->offset, "an eventTime that is no time");
-    const action *a = action_of(r, e->source, e->name, e->type);
-    if (!a)
+    kept_action *kept = action_of(r, e->source, e->name, e->type);
+    if (!kept)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory to read a log");
+    const action *a = &kept->action;
     kim_text own = r->folder_account.size ? r->folder_account : kim_text_of(r->account);
     const char *why = who_of(e, r->state, own, room, &w);
     if (why && a->kind == ACTION_NONE) {
@@ -341,11 +373,11 @@ static int on_event(void *context, const event *e, kim_error *err)
         return 0;
     }
     use.outcome = outcome_of(e->error_code);
-    use.scope = rollup_text(r->rollup, w.scope);
+    use.scope = scope_number(r, w.scope);
     use.identity = rollup_text(r->rollup, w.identity);
     use.via = rollup_text(r->rollup, w.via);
     use.via_session = w.via_session;
-    count(r, e, a, &w, use);
+    count(r, e, kept, &w, use);
     if (a->prefix_size == 3 && !memcmp(a->text, "sts", 3) && use.outcome == KIM_SUCCESS && e->response)
         remember_session(r, e, &w);
     if (rollup_failed(r->rollup))
@@ -411,6 +443,14 @@ static int flush(reading *r, kim_error *err)
     return kim_emit_flush(&r->emitter, cursor, state_encode(r->state, cursor), err);
 }
 
+/* The next commit begins. */
+static void forget_numbers(reading *r)
+{
+    rollup_reset(r->rollup);
+    r->commit++;
+    r->scope_number = 0;
+}
+
 /* The counts, and the cursor as it stands: within the log in hand, or between two. */
 static int commit(reading *r, bool in_log, kim_error *err)
 {
@@ -419,7 +459,7 @@ static int commit(reading *r, bool in_log, kim_error *err)
                                               .records = r->seen, .open = true});
     if (rollup_emit(r->rollup, &r->emitter, err) < 0 || (r->with_cursor && flush(r, err) < 0))
         return -1;
-    rollup_reset(r->rollup);
+    forget_numbers(r);
     return 0;
 }
 
@@ -489,7 +529,7 @@ static int finish(reading *r, bool any, kim_error *err)
 {
     if (rollup_emit(r->rollup, &r->emitter, err) < 0)
         return -1;
-    rollup_reset(r->rollup);
+    forget_numbers(r);
     for (uint32_t i = 0; i < r->state->account_count; i++) {
         if (!r->state->accounts[i].changed)
             continue;
@@ -639,8 +679,7 @@ static void stop(reading *r)
 {
     if (!r)
         return;
-    for (size_t i = 0; i < 2 * ACTIONS_KEPT; i++)
-        free(r->actions[i]);
+    forget_actions(r);
     kim_emitter_stop(&r->emitter);
     event_reader_free(r->events);
     log_text_free(r->text);
@@ -656,6 +695,7 @@ static reading *start(const kim_host *host, const char *account, bool with_curso
         r->host = host;
         r->account = account ? account : "";
         r->with_cursor = with_cursor;
+        r->commit = 1;
         kim_emitter_start(&r->emitter, host);
         r->emitter.hold = with_cursor;
         r->state = calloc(1, sizeof *r->state);

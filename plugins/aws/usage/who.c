@@ -37,14 +37,20 @@ static kim_text print(scratch *s, const char *format, kim_text a, kim_text b, ki
     return text;
 }
 
+/* Asked several times an event: eight bytes at once. A digit less '0' is below 10, and stays below 0x80
+ * with 0x76 added to it. */
 bool who_is_account(kim_text text)
 {
+    uint64_t eight;
+    uint32_t four;
     if (text.size != 12)
         return false;
-    for (size_t i = 0; i < 12; i++)
-        if (text.bytes[i] < '0' || text.bytes[i] > '9')
-            return false;
-    return true;
+    memcpy(&eight, text.bytes, 8);
+    memcpy(&four, text.bytes + 8, 4);
+    eight ^= 0x3030303030303030u;
+    four ^= 0x30303030u;
+    return (((eight + 0x7676767676767676u) | eight) & 0x8080808080808080u) == 0 &&
+           (((four + 0x76767676u) | four) & 0x80808080u) == 0;
 }
 
 /* Field i of an ARN: 1 partition, 4 account; absent where it is none. */
