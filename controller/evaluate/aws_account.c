@@ -19,7 +19,7 @@ static const kim_record *coverage_of_part(const evaluator *ev, kim_text part, si
     }
     for (*count = 0; low + *count < total && kim_text_equal(items[low + *count].coverage.part, part);)
         ++*count;
-    return items + low;
+    return *count ? items + low : NULL;
 }
 
 static bool is_unread(const kim_coverage *c)
