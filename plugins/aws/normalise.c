@@ -71,8 +71,9 @@ static int name_rank(kim_text name, const aws_row *row, const char **behind)
 {
     char command[NAME_MAX], service[NAME_MAX];
     const char *operation = strchr(row->kind, ':');
-    if (operation++ == NULL)
+    if (operation == NULL)
         return 0;
+    operation++;
     command_of(operation, command, sizeof command);
     snprintf(service, sizeof service, "%.*s", (int)(operation - row->kind - 1), row->kind);
     const char *at = word_in(name, command);
@@ -238,11 +239,13 @@ int aws_read_skip(aws_reading *r, const char *part, kim_text resource, const cha
     va_start(args, format);
     vsnprintf(why + used, sizeof why - (size_t)used, format, args);
     va_end(args);
+    kim_error harmless; /* a cut may have halved a character, and the text is someone's */
+    kim_fail(&harmless, KIM_ERR_INPUT, "%s", why);
     if (r->out->host->log)
-        r->out->host->log(r->out->host->context, KIM_LOG_WARNING, "part_unread", why);
-    kim_text text = kim_text_of(why);
-    text.size = kim_text_utf8_size(text); /* a cut may have halved a character */
-    return r->scope.bytes ? aws_put_coverage(r->out, r->scope, kim_text_of(part), KIM_PARTIAL, text, resource, r->err) : 0;
+        r->out->host->log(r->out->host->context, KIM_LOG_WARNING, "part_unread", harmless.message);
+    if (r->scope.bytes == NULL)
+        return 0;
+    return aws_put_coverage(r->out, r->scope, kim_text_of(part), KIM_PARTIAL, kim_text_of(harmless.message), resource, r->err);
 }
 
 int aws_read_covered(aws_reading *r, const char *part, kim_text resource)
