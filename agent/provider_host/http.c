@@ -31,7 +31,7 @@
 struct http_service {
     http_options options;
     http_world world;
-    CURL *curl;
+    CURL *curl; /* NULL while it rests */
     tape *record, *replay;
     pace pace;
     char *ca; /* PEM; NULL: libcurl's own default */
@@ -426,6 +426,10 @@ static ending attempt(const call *c, exchange *e, int32_t *status, kim_error *er
         kim_fail(err, KIM_ERR_NOMEM, "no memory for a request");
         goto end;
     }
+    if (s->curl == NULL && (s->curl = curl_easy_init()) == NULL) {
+        kim_fail(err, KIM_ERR_NOMEM, "no memory for a request");
+        goto end;
+    }
     curl_easy_reset(s->curl);
     set_connection(s, e);
     set_method(s->curl, c->request);
@@ -442,7 +446,8 @@ static ending attempt(const call *c, exchange *e, int32_t *status, kim_error *er
     if (result == ANSWERED)
         result = unpack(e, err);
 end:
-    curl_easy_reset(s->curl); /* forgets the pointers to what ends here; connections stay */
+    if (s->curl != NULL)
+        curl_easy_reset(s->curl); /* forgets the pointers to what ends here; connections stay */
     curl_slist_free_all(lines);
     curl_slist_free_all(names);
     return result;
@@ -813,6 +818,14 @@ http_service *http_service_new(const http_options *options, const http_world *wo
 void http_service_deadline(http_service *s, int64_t at_monotonic_ms)
 {
     s->deadline_ms = at_monotonic_ms;
+}
+
+void http_service_rest(http_service *s)
+{
+    if (s == NULL)
+        return;
+    curl_easy_cleanup(s->curl);
+    s->curl = NULL;
 }
 
 void http_service_free(http_service *s)

@@ -75,6 +75,10 @@ void http_service_free(http_service *service); /* NULL is fine */
  * call into the plugin. */
 void http_service_deadline(http_service *service, int64_t at_monotonic_ms);
 
+/* Nothing will be asked for a while: closes the connections and frees what TLS keeps for them (libcurl
+ * holds the parsed authorities, some 3 MB, for a day). The next request opens anew. */
+void http_service_rest(http_service *service); /* NULL is fine */
+
 /* One exchange, with retries; kim_host.http without the host's context. Requests are repeated whatever
  * their method: send what must not be done twice with attempts_max 1.
  *

@@ -651,8 +651,10 @@ static int run_call(session *s, const queued *q, kim_error *err)
     kim_arena_reset(s->scratch);
     int sent = send_done(s, &outcome, c.value, err);
     s->call = 0;
-    if (calls[q->type].is_heavy)
+    if (calls[q->type].is_heavy) {
+        http_service_rest(s->http);
         malloc_trim(0);
+    }
     return sent;
 }
 

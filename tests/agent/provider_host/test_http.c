@@ -288,6 +288,18 @@ static void a_second_request_takes_the_same_connection(void **state)
     assert_int_equal(s->dials, 1);
 }
 
+static void after_a_rest_it_connects_anew(void **state)
+{
+    surroundings *s = *state;
+    answer a = get(s, "/status/200?key=rest");
+    assert_answer(&a, 200, "trouble", 1);
+    http_service_rest(s->service);
+    http_service_rest(s->service);
+    a = get(s, "/status/200?key=rest");
+    assert_answer(&a, 200, "trouble", 1);
+    assert_int_equal(s->dials, 2);
+}
+
 static void a_request_without_a_body_is_no_form(void **state)
 {
     answer a = ask(*state, (kim_http_request){.method = "PUT", .url = "http://aws.test:8080/echo"});
@@ -595,6 +607,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_request_reaches_the_dialled_connection_as_written),
         TEST(a_second_request_takes_the_same_connection),
+        TEST(after_a_rest_it_connects_anew),
         TEST(a_request_without_a_body_is_no_form),
         TEST(trouble_is_retried_with_growing_waits_until_the_attempts_end),
         TEST(what_retrying_cannot_mend_is_an_answer_at_once),
