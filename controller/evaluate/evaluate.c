@@ -173,6 +173,19 @@ static bool is_covered(evaluator *ev, kim_text identity)
     return false;
 }
 
+/* People of a directory and devices sign no request of AWS's: they become a role, which answers for them. */
+static bool may_ask(evaluator *ev, const question *q, const kim_identity *one)
+{
+    const kim_profile *profile = find_profile(ev, q);
+    kim_text provider = q->provider.size ? q->provider : profile ? profile->id : KIM_TEXT("aws");
+    if (one->kind == KIM_GROUP)
+        return false;
+    if (!kim_text_is(provider, "aws"))
+        return true;
+    arn a = arn_split(one->id);
+    return a.count == ARN_PARTS && (kim_text_is(a.parts[2], "iam") || kim_text_is(a.parts[2], "sts"));
+}
+
 int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *user, kim_error *err)
 {
     enum { OUTSIDERS_MAX = 4096 };
@@ -193,7 +206,7 @@ int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, 
         const kim_identity *one = &items[i].identity;
         while (at < extra && result == 0 && kim_text_compare(others[at], one->id) < 0)
             result = ask_for(ev, q, others[at++], found, user, err);
-        if (result == 0 && one->kind != KIM_GROUP)
+        if (result == 0 && may_ask(ev, q, one))
             result = ask_for(ev, q, one->id, found, user, err);
     }
     while (at < extra && result == 0)

@@ -396,6 +396,22 @@ def test_who_can_and_what_can_have_the_shape_that_is_promised(tmp_kim, example):
     assert len(answer["answers"]) > 20000
 
 
+FIXTURES = Path(__file__).parents[2] / "plugins/aws/fixtures"
+
+
+def test_who_can_asks_those_who_sign_requests_and_passes_over_people_and_devices(tmp_kim):
+    """The fixtures hold people of Identity Center, an IoT thing and its certificate beside users and roles."""
+    query = ["scan", str(FIXTURES), "--", "who-can", "s3:GetObject", "arn:aws:s3:::reports/x", "-o", "json"]
+    answers = {a["identity"]: a for a in json.loads(tmp_kim(*query).stdout)["answers"]}
+    assert set(answers) == {
+        "arn:aws:iam::111122223333:role/app",
+        "arn:aws:iam::111122223333:root",
+        "arn:aws:iam::111122223333:user/staff/ann",
+        "arn:aws:iam::444455556666:user/eve",
+    }
+    assert {b["layer"] for b in answers["arn:aws:iam::444455556666:user/eve"]["because"]} == {"identity", "resource", "scp"}
+
+
 def test_can_tells_a_script_by_its_exit_status(tmp_kim, example):
     details = json.loads(example.read_text())
     boss = next(u["Arn"] for u in details["UserDetailList"] if u["UserName"] == "obama")
