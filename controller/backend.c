@@ -24,6 +24,12 @@ static int tell_status(void *context, http_status *out, kim_error *err)
     controller *c = context;
     http_status status = {.started_unix_ms = c->started_unix_ms,
                           .published_unix_ms = current_published_unix_ms(c->cu)};
+    if (c->in) {
+        status.controller = kim_text_of(ingest_data_endpoint(c->in));
+        status.controller_key = kim_text_of(c->key_text);
+        if (*ingest_enrol_endpoint(c->in))
+            status.controller_enrol = kim_text_of(ingest_enrol_endpoint(c->in));
+    }
     if (store_usage_count(c->st, &status.usage_rows, err) < 0)
         return -1;
     *out = status;

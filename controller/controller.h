@@ -19,6 +19,7 @@ typedef struct controller {
     store *st;
     current *cu;
     ingest *in;      /* NULL where private */
+    char key_text[INGEST_KEY_TEXT_BYTES]; /* the public key, for agents; "": none */
     http_server *http;
 } controller;
 

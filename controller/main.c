@@ -166,6 +166,7 @@ static int start_ingest(controller *c, kim_error *err)
     };
     if (ingest_keys_load(c->set.state_dir, options.public_key, options.secret_key, err) < 0)
         return -1;
+    ingest_key_text(options.public_key, c->key_text);
     c->in = ingest_start(c->st, &options, err);
     explicit_bzero(options.secret_key, sizeof options.secret_key);
     return c->in ? 0 : -1;

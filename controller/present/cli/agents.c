@@ -200,6 +200,17 @@ static int keep_token(int fd, const char *path, kim_text token, kim_error *err)
                                strerror(errno));
 }
 
+/* What kim-agent.conf needs to know of this controller. */
+static void tell_controller(const kim_json *answer)
+{
+    static const char *const names[] = {"controller", "controller_enrol", "controller_key"};
+    if (kim_json_get(answer, names[0]) == NULL)
+        return;
+    fputs("its kim-agent.conf needs (write this machine's name for 0.0.0.0):\n", stderr);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        fprintf(stderr, "    %s = \"%.*s\";\n", names[i], KIM_PRINT(kim_json_text_of(answer, names[i])));
+}
+
 static void write_new(const invocation *in, const kim_json *answer, rows_style style, kim_arena *arena)
 {
     if (style.csv) {
@@ -216,6 +227,8 @@ static void write_new(const invocation *in, const kim_json *answer, rows_style s
     printf("%.*s\n", KIM_PRINT(token)); /* alone, so that it can be piped on */
     if (!in->quiet)
         fprintf(stderr, "good once, until %.*s UTC, for kim-agent enrol --token-file FILE\n", KIM_PRINT(expires));
+    if (!in->quiet)
+        tell_controller(answer);
 }
 
 int run_agent_add(const invocation *in, kim_error *err)
@@ -233,9 +246,11 @@ int run_agent_add(const invocation *in, kim_error *err)
     else if (body != NULL && (fd = open_token_file(token_file, err)) >= 0) {
         client *c = client_open(in->socket, err);
         const kim_json *answer = c != NULL ? client_ask(c, "/v1/agents", body, strlen(body), arena, err) : NULL;
-        if (answer != NULL && keep_token(fd, token_file, kim_json_text_of(answer, "token"), err) == 0)
+        if (answer != NULL && keep_token(fd, token_file, kim_json_text_of(answer, "token"), err) == 0) {
             status = EXIT_FINE;
-        else
+            if (!in->quiet)
+                tell_controller(answer);
+        } else
             unlink(token_file);
         client_close(c);
         close(fd);

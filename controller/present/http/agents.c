@@ -89,7 +89,9 @@ int add_agent(request *rq, reply *rp, kim_error *err)
     int64_t expires_unix_ms = 0;
     if (rq->backend->agent_add == NULL)
         return lacks("add one", err);
+    http_status status = {0};
     if (read_new_agent(rq, &name, &scopes, err) < 0 ||
+        (rq->backend->status != NULL && rq->backend->status(rq->backend->context, &status, err) < 0) ||
         rq->backend->agent_add(rq->backend->context, name, scopes, token, &expires_unix_ms, err) < 0)
         return -1;
     kim_json_writer *to = reply_writer(rp);
@@ -99,6 +101,9 @@ int add_agent(request *rq, reply *rp, kim_error *err)
     kim_json_put_texts(to, scopes);
     put_string(to, "token", token);
     put_time(to, "expires_unix_ms", expires_unix_ms);
+    put_text(to, "controller", status.controller);
+    put_text(to, "controller_enrol", status.controller_enrol);
+    put_text(to, "controller_key", status.controller_key);
     kim_json_end_object(to);
     explicit_bzero(token, sizeof token);
     reply_set_status(rp, 201);

@@ -25,6 +25,9 @@ typedef struct http_status {
     int64_t started_unix_ms;
     int64_t published_unix_ms; /* when the estate in force was published; 0: none was yet */
     uint64_t usage_rows;       /* kept by the store; 0: none, or not counted */
+    /* Where agents connect and enrol, and the key that they need, as kim-agent.conf names them; absent:
+     * no agents are listened for. Good until http_stop. */
+    kim_text controller, controller_enrol, controller_key;
 } http_status;
 
 /* A provider instance of an agent: one stream of snapshots. */
