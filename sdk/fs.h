@@ -19,7 +19,9 @@
 int kim_file_read(const char *path, size_t max_bytes, kim_bytes *out, kim_error *err);
 
 /* Writes a file that only its owner may read (0600): to a new name beside it, to disk, then over the
- * old one. Errors: KIM_ERR_IO; the old file is then untouched, and nothing is left beside it. */
+ * old one. Nothing is ever left beside it.
+ * Errors: KIM_ERR_NOT_FOUND (no such folder), KIM_ERR_IO; the old file is then untouched, but where only the
+ * folder could not be brought to disk: the new one is there, and may be gone after a power cut. */
 int kim_file_write(const char *path, const void *bytes, size_t size, kim_error *err);
 
 /* Makes a folder (0700), and those above it where they lack (0700 too); fine where it is there.

@@ -36,7 +36,7 @@ static int fail(const kim_error *err)
 static int describe(const char *path)
 {
     kim_error err;
-    kim_plugin plugin;
+    static kim_plugin plugin; /* with its options it lives as long as the process */
     if (confine_process(STDERR_FILENO, &err) < 0 || plugin_load(path, &plugin, &err) < 0 ||
         plugin_describe(&plugin, &err) < 0)
         return fail(&err);

@@ -96,7 +96,8 @@ static int grow(void *array, size_t *room, size_t count, size_t size, kim_error 
 /* Keeps the first LOG_LIST_MAX in order. */
 static void trim(log_list *list)
 {
-    qsort(list->files, list->count, sizeof *list->files, by_order);
+    if (list->count > 1) /* an empty list is NULL, which qsort does not take */
+        qsort(list->files, list->count, sizeof *list->files, by_order);
     while (list->count > LOG_LIST_MAX) {
         free(list->files[--list->count].path);
         list->has_more = true;
