@@ -62,7 +62,9 @@ static int set_pair(settings *set, char *pair, kim_error *err)
     if (!equals)
         return kim_fail(err, KIM_ERR_INPUT, "--set %s: write --set NAME=VALUE", pair);
     *equals = 0;
-    return settings_set(set, pair, equals + 1, "--set", err);
+    int result = settings_set(set, pair, equals + 1, "--set", err);
+    *equals = '='; /* the process list shows what was written */
+    return result;
 }
 
 static int take_option(int letter, settings *set, orders *out, kim_error *err)
