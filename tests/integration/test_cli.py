@@ -2,12 +2,16 @@
 """The program kim as installed: cases, files and queries through real hosts and a real controller."""
 
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
+import termios
 import threading
 from pathlib import Path
 
@@ -486,6 +490,42 @@ def test_a_proposal_is_a_policy_and_nothing_else(tmp_kim, example, trail):
         assert "replay" in result.stderr
     else:
         assert result.stdout == "" and "no log of" in result.stderr
+
+
+# ---- a terminal ----
+
+
+def on_a_terminal(argv, columns, env):
+    """What a program shows on a terminal of that width."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    process = subprocess.Popen([str(a) for a in argv], stdout=its, stderr=subprocess.PIPE,
+                               env={**environment, "TERM": "xterm", "LC_ALL": "C.UTF-8", **env})
+    os.close(its)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    process.stderr.read()
+    assert process.wait(60) == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_a_table_fits_its_terminal_and_has_colours_there_alone(installed, example):
+    argv = [installed.kim, "scan", example, "--", "identities", "--kind", "role"]
+    shown = on_a_terminal(argv, 120, {})
+    assert "\033[" in shown
+    lines = re.sub(r"\033\[[0-9;]*m", "", shown).splitlines()
+    assert len(lines) == 79 and max(len(line) for line in lines) <= 120
+    assert any("…" in line for line in lines)
+    assert "\033[" not in on_a_terminal(argv, 120, {"NO_COLOR": "1"})
 
 
 # ---- manual pages ----

@@ -141,6 +141,28 @@ static void no_two_routes_answer_the_same_request(void **state)
         assert_ptr_equal(routes_find(all[i].method, kim_text_of(example_of(&all[i])), &name, &allowed, arena), &all[i]);
 }
 
+static void doc_api_md_lists_every_route_with_its_role(void **state)
+{
+    (void)state;
+    static const char *const roles[] = {"", "viewer", "reviewer", "approver", "administrator"};
+    static char page[128 * 1024];
+    char path[1024];
+    size_t count;
+    const char *source = getenv("KIM_SOURCE_DIR");
+    snprintf(path, sizeof path, "%s/doc/api.md", source != NULL ? source : ".");
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    page[fread(page, 1, sizeof page - 1, in)] = '\0';
+    fclose(in);
+    const route *all = routes_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        char row[256];
+        snprintf(row, sizeof row, "| `%s %s` | %s |", all[i].method, all[i].path, roles[all[i].role]);
+        if (strstr(page, row) == NULL)
+            fail_msg("doc/api.md has no row %s", row);
+    }
+}
+
 static void paths_fit_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -381,6 +403,7 @@ int main(void)
         cmocka_unit_test(every_route_refuses_another_method_and_names_its_own),
         cmocka_unit_test(every_route_refuses_a_parameter_that_it_does_not_know),
         cmocka_unit_test(no_two_routes_answer_the_same_request),
+        cmocka_unit_test(doc_api_md_lists_every_route_with_its_role),
         cmocka_unit_test(paths_fit_whole_or_not_at_all),
         cmocka_unit_test(a_parameter_is_given_as_often_as_is_meant),
         cmocka_unit_test(status_counts_what_there_is),

@@ -195,11 +195,48 @@ static void print_findings(const kim_json *list, rows_style style)
     rows_end(r, NULL);
 }
 
+/* Parts that lack the same in several scopes are one row. */
+static void print_lacking(const kim_json *list, rows_style style)
+{
+    static const column columns[] = {{"part", 0, 0}, {"status", 0, 0}, {"scopes", 1, 0}, {"why", 0, 1}};
+    if (!kim_json_is(list, KIM_JSON_ARRAY) || list->count == 0)
+        return;
+    rows *r = rows_begin(stdout, style, columns, 4, NULL);
+    if (r == NULL)
+        return;
+    printf("\nNot, or not fully, covered\n");
+    for (size_t i = 0; i < list->count; i++) {
+        kim_text what = kim_json_text_of(&list->items[i], "part"), status = kim_json_text_of(&list->items[i], "status");
+        int64_t scopes = 0;
+        bool is_first = true;
+        for (size_t k = 0; k < list->count; k++) {
+            bool same = kim_text_equal(what, kim_json_text_of(&list->items[k], "part")) &&
+                        kim_text_equal(status, kim_json_text_of(&list->items[k], "status"));
+            is_first = is_first && !(same && k < i);
+            scopes += same;
+        }
+        if (!is_first)
+            continue;
+        rows_cell(r, what);
+        rows_cell(r, status);
+        rows_int(r, scopes);
+        rows_cell(r, kim_json_text_of(&list->items[i], "why"));
+    }
+    rows_end(r, NULL);
+}
+
+/* The largest gap of someone who used something: there is most to gain and least to fear. */
+static kim_text worth_proposing(const kim_json *gaps)
+{
+    for (size_t i = 0; kim_json_is(gaps, KIM_JSON_ARRAY) && i < gaps->count; i++)
+        if (kim_json_int(kim_json_get(&gaps->items[i], "used"), 0) > 0)
+            return kim_json_text_of(&gaps->items[i], "identity");
+    return KIM_NO_TEXT;
+}
+
 static void print_next(const invocation *in, const answers *all)
 {
-    const kim_json *gaps = kim_json_get(all->gaps, "gaps");
-    kim_text first = kim_json_is(gaps, KIM_JSON_ARRAY) && gaps->count > 0 ? kim_json_text_of(&gaps->items[0], "identity")
-                                                                          : KIM_NO_TEXT;
+    kim_text first = worth_proposing(kim_json_get(all->gaps, "gaps"));
     const char *file = in->arguments[0], *more = in->argument_count > 1 ? " ..." : "";
     if (in->quiet)
         return;
@@ -213,14 +250,11 @@ static void print_for_people(const invocation *in, const answers *all, const sou
     static const part gaps = {"Largest gaps between granted and used",
                               {{"identity", 0, 1}, {"granted", 1, 0}, {"used", 1, 0}, {"unused", 1, 0}},
                               {"identity", "granted", "used", "unused"}, 4};
-    static const part lacking = {"Not, or not fully, covered",
-                                 {{"scope", 0, 1}, {"part", 0, 0}, {"status", 0, 0}, {"why", 0, 1}},
-                                 {"scope", "part", "status", "why"}, 4};
     rows_style style = rows_style_of_stdout(false);
     print_found(all->status, found, style);
     print_findings(kim_json_get(all->findings, "findings"), style);
     print_part(&gaps, kim_json_get(all->gaps, "gaps"), style);
-    print_part(&lacking, kim_json_get(kim_json_get(all->status, "coverage"), "lacking"), style);
+    print_lacking(kim_json_get(kim_json_get(all->status, "coverage"), "lacking"), style);
     if (report_has_unread(found, notes) || found->passed_over > 0) {
         printf("\nCould not be read\n");
         report_print_notes(stdout, found, notes);
