@@ -217,7 +217,7 @@ def has_not_resource_variable(case):
 def has_wildcard_before_separator(case):
     listed = [s.get(element, []) for s in statements(case) for element in ("Resource", "NotResource")]
     patterns = [p for one in listed for p in (one if isinstance(one, list) else [one])]
-    return any(re.match(r"(?:[^:]*:){5}[^:/]*[*?][^:/]*[:/]", p) for p in patterns)
+    return any(re.match(r"(?:[^:]*:){5}[^:/]*(\$\{|[*?][^:/]*[:/])", p) for p in patterns)
 
 
 # ---- S3 Block Public Access ----
@@ -330,7 +330,7 @@ CLASSES = [
     Explanation(
         "wildcard-before-separator", USER_GUIDE + "reference_policies_elements_resource.html",
         "A wildcard covers any characters of an ARN's last part. To it one that stands before a slash or colon of the pattern "
-        "ends there (the separator may also be one of a variable's name).",
+        "ends there; and it takes the separators in a variable's name for such ones.",
         lambda case, kim, oracle: has_wildcard_before_separator(case),
     ),
     Explanation(
