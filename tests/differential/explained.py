@@ -197,11 +197,9 @@ def leaves(condition):
         yield from leaves(part)
 
 
-def wants_and_forbids(residual):
-    """Does it ask for and against the same key?"""
-    found = list(leaves(residual or {"conditionType": "always"}))
-    wanted, forbidden = ({leaf["key"].lower() for leaf in found if leaf.get("inverted", False) is inverted} for inverted in (False, True))
-    return bool(wanted & forbidden)
+def names_a_key_twice(residual):
+    found = [leaf["key"].lower() for leaf in leaves(residual or {"conditionType": "always"})]
+    return len(found) > len(set(found))
 
 
 def has_unknown_variable(case):
@@ -302,11 +300,11 @@ CLASSES = [
         and (kim["decision"], oracle["decision"]) == ("conditional", "allowed"),
     ),
     Explanation(
-        "discovered-contradiction", USER_GUIDE + "reference_policies_evaluation-logic_policy-eval-denyallow.html",
-        "Where an allow holds only if a deny does, the request is denied. It names both as conditions. (What kim says is "
-        "checked by filling in the keys.)",
-        lambda case, kim, oracle: case["mode"] == "discover" and (kim["decision"], oracle["decision"]) == ("denied", "conditional")
-        and wants_and_forbids(oracle.get("residual")),
+        "discovered-and-settled", USER_GUIDE + "reference_policies_evaluation-logic_policy-eval-denyallow.html",
+        "Tests of one key may together hold always (an allow if prod, another if not) or never (an allow if prod, a deny if prod). "
+        "It names them as conditions. (What kim says is checked by filling in the keys.)",
+        lambda case, kim, oracle: case["mode"] == "discover" and kim["decision"] in ("allowed", "denied")
+        and oracle["decision"] == "conditional" and names_a_key_twice(oracle.get("residual")),
     ),
     Explanation(
         "discovered-null", USER_GUIDE + "reference_policies_elements_condition_operators.html#Conditions_Null",
