@@ -256,14 +256,19 @@ static int gather_resources(comparison *c, const rule *one)
     return 0;
 }
 
+static units any_arn(comparison *c)
+{
+    return units_of_arn(KIM_TEXT("arn:?*:?*:*:*:?*"), false, c->arena);
+}
+
 static int sample_resources(comparison *c)
 {
-        for (size_t i = 0; i < sizeof likely_resources / sizeof *likely_resources; i++)
+    for (size_t i = 0; i < sizeof likely_resources / sizeof *likely_resources; i++)
         if (samples_add(&c->resources, kim_text_of(likely_resources[i]), c->arena) < 0)
             return -1;
     c->resources.is_complete = true;
     if (each_rule(c, gather_resources) < 0 ||
-        samples_find(c->resource_patterns.items, c->resource_patterns.count, units_of_arn(KIM_TEXT("arn:?*:?*:*:*:?*"), false, c->arena), c->arena, &c->resources) < 0)
+        samples_find(c->resource_patterns.items, c->resource_patterns.count, any_arn(c), c->arena, &c->resources) < 0)
         return -1;
     c->is_complete &= c->resources.is_complete;
     return 0;
@@ -288,7 +293,7 @@ typedef struct key_work {
     uint32_t key;
     samples values;      /* single values */
     pattern_list texts;  /* of operators on texts */
-    bool has_set, has_number, has_date, has_bool, has_net;
+    bool has_set, has_bool, has_net, has_arn, has_binary;
 } key_work;
 
 static int add_value(comparison *c, key_work *w, kim_text text)
@@ -379,7 +384,8 @@ static int gather_values(comparison *c, const aws_test *t, void *user)
         if (result < 0)
             return -1;
     }
-    w->has_number |= begins(t->op, "Numeric");
+    w->has_arn |= begins(t->op, "Arn");
+    w->has_binary |= begins(t->op, "Binary");
     w->has_bool |= begins(t->op, "Bool");
     w->has_net |= strstr(t->op, "IpAddress") != NULL;
     return 0;
@@ -445,7 +451,12 @@ static int sample_key(comparison *c, kim_text name, uint32_t key)
         return -1;
     if (w.has_net && (add_value(c, &w, KIM_TEXT("203.0.113.77")) < 0 || add_value(c, &w, KIM_TEXT("2001:db8:ffff::77")) < 0))
         return -1;
+    if (w.has_binary && (add_value(c, &w, KIM_TEXT("a2lt")) < 0 || add_value(c, &w, KIM_TEXT("S2lt")) < 0))
+        return -1;
     if (samples_find(w.texts.items, w.texts.count, units_of(c, "?*"), c->arena, &w.values) < 0)
+        return -1;
+    /* To the ARN operators what is no ARN is as good as absent. */
+    if (w.has_arn && samples_find(w.texts.items, w.texts.count, any_arn(c), c->arena, &w.values) < 0)
         return -1;
     c->is_complete &= w.values.is_complete;
     if (may_be_absent(name) && add_choice(c, &k, (key_value){.state = KEY_ABSENT}) < 0)
@@ -470,18 +481,37 @@ static int note_key(comparison *c, const aws_test *t, void *user)
     return sample_key(c, t->key_text, t->key);
 }
 
+static int note_template(comparison *c, const template *t)
+{
+    for (size_t p = 0; p < t->count; p++) {
+        uint32_t key = t->parts[p].key;
+        if (key == UINT32_MAX || find_choices(c, key) || c->key_count == KEYS_MAX)
+            continue;
+        kim_text name = key_table_name(rules_keys(c->r), key);
+        if (!is_tied(name) && sample_key(c, name, key) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Variables first: what is compared with their values comes after them. */
 static int note_variables(comparison *c, const rule *one)
 {
     for (size_t i = 0; i < one->resource_count; i++)
-        for (size_t p = 0; p < one->resources[i]->whole.count; p++) {
-            uint32_t key = one->resources[i]->whole.parts[p].key;
-            if (key == UINT32_MAX || find_choices(c, key) || c->key_count == KEYS_MAX)
-                continue;
-            kim_text name = key_table_name(rules_keys(c->r), key);
-            if (!is_tied(name) && sample_key(c, name, key) < 0)
-                return -1;
-        }
+        if (note_template(c, &one->resources[i]->whole) < 0)
+            return -1;
+    return 0;
+}
+
+static int note_test_variables(comparison *c, const aws_test *t, void *user)
+{
+    (void)user;
+    for (size_t i = 0; i < t->values.count && t->has_variables; i++) {
+        template value;
+        if (template_compile(t->values.items[i], true, (key_table *)rules_keys(c->r), c->arena, &value) < 0 ||
+            note_template(c, &value) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -575,6 +605,28 @@ static units principal_form(comparison *c, const char *kind)
     return form;
 }
 
+/* A user of every kind of name that conditions tell apart, in each account where a user asks. */
+static int add_named_users(comparison *c)
+{
+    uint32_t key = key_table_find(rules_keys(c->r), KIM_TEXT("aws:username"));
+    key_work w = {.key = key, .values = {.is_complete = true}};
+    size_t before = c->caller_count;
+    if (key == UINT32_MAX)
+        return 0;
+    if (each_test(c, gather_values, &w) < 0 ||
+        samples_find(w.texts.items, w.texts.count, units_of(c, "?*"), c->arena, &w.values) < 0)
+        return -1;
+    c->is_complete &= w.values.is_complete;
+    for (size_t i = 0; i < before; i++) {
+        const caller *user = &c->callers[i].caller;
+        kim_text number = user->account; /* user itself may move */
+        for (size_t k = user->kind == CALLER_USER ? 0 : w.values.count; k < w.values.count; k++)
+            if (add_caller(c, kim_text_format(c->arena, "arn:aws:iam::%.*s:user/%.*s", KIM_PRINT(number), KIM_PRINT(w.values.items[k])), KIM_NO_TEXT) < 0)
+                return -1;
+    }
+    return 0;
+}
+
 static int sample_callers(comparison *c)
 {
     static const char *const kinds[] = {"user/?*", "role/?*", "root"};
@@ -599,7 +651,7 @@ static int sample_callers(comparison *c)
             if (add_caller(c, w.values.items[k], KIM_NO_TEXT) < 0)
                 return -1;
     }
-    return 0;
+    return add_named_users(c);
 }
 
 static key_value tied_value(comparison *c, const who *w, size_t which)
@@ -864,8 +916,9 @@ static void write_witness(comparison *c, const char *only, kim_json_writer *writ
 static int prepare(comparison *c)
 {
     c->is_complete = true;
-    return each_rule(c, note_variables) < 0 || each_test(c, note_key, NULL) < 0 || sample_actions(c) < 0 ||
-                   sample_resources(c) < 0 || sample_callers(c) < 0 ? -1 : 0;
+    return each_rule(c, note_variables) < 0 || each_test(c, note_test_variables, NULL) < 0 ||
+                   each_test(c, note_key, NULL) < 0 || sample_actions(c) < 0 || sample_resources(c) < 0 ||
+                   sample_callers(c) < 0 ? -1 : 0;
 }
 
 static void face(comparison *c, bool only_candidate)

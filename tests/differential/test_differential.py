@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The AWS evaluator answers 20,000 random cases as iam-simulate does, but where that one contradicts AWS's documentation.
+"""The AWS evaluator answers 20,000 random cases as iam-simulate does, but where that one contradicts AWS's documentation;
+and what it says of two documents holds for requests.
 
-differential.py says how; KIM_DIFFERENTIAL_CASES and KIM_DIFFERENTIAL_SEED ask for more, or for others.
+differential.py and comparing.py say how; KIM_DIFFERENTIAL_CASES and KIM_DIFFERENTIAL_SEED ask for more, or for others.
 """
 
 import os
@@ -23,6 +24,16 @@ def test_kim_answers_as_aws_documents(installed, run):
          "--count", os.environ.get("KIM_DIFFERENTIAL_CASES", "20000"), "--seed", os.environ.get("KIM_DIFFERENTIAL_SEED", "1")],
         status=None,
         patience_s=1200,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_said_of_two_documents_holds_for_requests(installed, run):
+    done = run(
+        [sys.executable, HERE / "comparing.py", "--kim", installed.kim, "--count", "1500", "--seed", os.environ.get("KIM_DIFFERENTIAL_SEED", "1")],
+        status=None,
+        patience_s=600,
     )
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
