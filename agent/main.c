@@ -127,7 +127,7 @@ static int open_streams(agent *a, kim_error *err)
         ship_provider *p = &a->streams[i];
         char path[4096];
         kim_error noted;
-        const spool_limits limits = {(uint64_t)a->set.spool_max_bytes, 0};
+        const spool_limits limits = {(uint64_t)a->set.spool_max_bytes, (uint64_t)a->set.spool_segment_bytes};
         p->name = a->set.providers[i].name;
         snprintf(p->plugin, sizeof p->plugin, "%.63s", a->set.providers[i].plugin);
         snprintf(path, sizeof path, "%s/spool/%s.state", a->set.state_dir, p->name);

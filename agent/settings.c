@@ -35,7 +35,8 @@ static const row top[] = {
     {"controller_enrol", TEXT, AT(controller_enrol), "", 0, 0},
     {"state_dir", TEXT, AT(state_dir), "/var/lib/kim-agent", 0, 0},
     {"log_level", TEXT, AT(log_level), "info", 0, 0},
-    {"spool_max_bytes", BYTES, AT(spool_max_bytes), "1073741824", 16 << 20, INT64_MAX},
+    {"spool_max_bytes", BYTES, AT(spool_max_bytes), "1G", 1 << 20, INT64_MAX},
+    {"spool_segment_bytes", BYTES, AT(spool_segment_bytes), "8M", 4096, 1 << 30},
     {"heartbeat", DURATION, AT(heartbeat_ms), "15s", 100, 600000},
     {"providers", SPECIAL, 0, "", 0, 0},
 };

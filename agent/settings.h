@@ -29,7 +29,7 @@ typedef struct provider_settings {
 typedef struct settings {
     kim_arena *arena; /* holds all of it */
     const char *controller, *controller_enrol, *controller_key, *state_dir, *log_level;
-    int64_t spool_max_bytes, heartbeat_ms;
+    int64_t spool_max_bytes, spool_segment_bytes, heartbeat_ms;
     provider_settings providers[SETTINGS_MAX_PROVIDERS];
     size_t provider_count;
 } settings;

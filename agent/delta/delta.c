@@ -516,6 +516,25 @@ static int install(delta *d, writer *w, const map *base, map *next, kim_error *e
     return 0;
 }
 
+/* With the lock. 1: the base, or an empty one where there is none yet; 0: it is damaged and put aside, and
+ * what is sent next is full; -1. */
+static int open_base(delta *d, map *base, kim_error *err)
+{
+    char path[PATH_BYTES];
+    kim_error why = {0};
+    path_of(d, "base.map", path);
+    if (map_open(path, base, &why) >= 0)
+        return 1;
+    if (why.code != KIM_ERR_CORRUPT) {
+        *err = why;
+        return -1;
+    }
+    rename_file(d, "base.map", "base.map.bad", NULL);
+    d->wants_full = true;
+    memset(&d->base, 0, sizeof d->base);
+    return 0;
+}
+
 /* With the lock: the waiting snapshot becomes what the set is beyond the base. */
 static delta_outcome make_snapshot(delta *d, bool keep, kim_error *err)
 {
@@ -524,9 +543,9 @@ static delta_outcome make_snapshot(delta *d, bool keep, kim_error *err)
     writer w = {.d = d, .file = -1};
     size_t kept = 0;
     delta_outcome outcome = DELTA_FAILED;
-    path_of(d, "base.map", path);
-    if (map_open(path, &base, err) < 0)
-        return DELTA_FAILED;
+    int opened = open_base(d, &base, err);
+    if (opened < 0 || (opened == 0 && keep))
+        return opened < 0 ? DELTA_FAILED : DELTA_HELD;
     map next = {.generation = d->last_generation + 1};
     path_of(d, "pending.tmp", path);
     w.file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -663,23 +682,6 @@ bool delta_pending_of(delta *d, delta_pending *out)
     return has;
 }
 
-/* With the lock: the waiting snapshot is published, and its map is the base. */
-static int become_base(delta *d, kim_error *err)
-{
-    char name[64], path[PATH_BYTES];
-    map_name(d->pending.generation, name);
-    if (rename_file(d, name, "base.map", err) < 0 || sync_folder(d, err) < 0)
-        return -1;
-    fault_point("state_acked");
-    path_of(d, "base.map", path);
-    if (map_head(path, &d->base, err) < 0)
-        return -1;
-    remove_file(d, "pending.snap");
-    close_shipping(d);
-    d->has_pending = d->in_doubt = false;
-    return 0;
-}
-
 /* With the lock. */
 static int reset(delta *d, kim_error *err)
 {
@@ -688,6 +690,25 @@ static int reset(delta *d, kim_error *err)
     memset(&d->base, 0, sizeof d->base);
     d->wants_full = true;
     return sync_folder(d, err);
+}
+
+/* With the lock: the waiting snapshot is published, and its map is the base. Where that map is lost or
+ * damaged the next snapshot is full. */
+static int become_base(delta *d, kim_error *err)
+{
+    char name[64], path[PATH_BYTES];
+    map_name(d->pending.generation, name);
+    path_of(d, name, path);
+    kim_error why;
+    if (map_head(path, &d->base, &why) != 1)
+        return reset(d, err);
+    if (rename_file(d, name, "base.map", err) < 0 || sync_folder(d, err) < 0)
+        return -1;
+    fault_point("state_acked");
+    remove_file(d, "pending.snap");
+    close_shipping(d);
+    d->has_pending = d->in_doubt = false;
+    return 0;
 }
 
 static bool is_same(const protocol_stream_position *at, uint64_t generation, const uint8_t *digest)
@@ -776,6 +797,10 @@ int delta_message(delta *d, uint64_t generation, uint64_t sequence, protocol_mes
         out->type = PROTOCOL_DATA;
         result = seek_batch(d, sequence, &out->data, err);
         out->data.sequence = sequence;
+    }
+    if (result < 0 && err->code == KIM_ERR_CORRUPT) {
+        rename_file(d, "pending.snap", "pending.snap.bad", NULL);
+        reset(d, NULL);
     }
     pthread_mutex_unlock(&d->lock);
     return result;

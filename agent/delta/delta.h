@@ -63,7 +63,8 @@ bool delta_pending_of(delta *d, delta_pending *out);
 int delta_position(delta *d, const protocol_stream_position *at, kim_error *err);
 /* The message of that sequence within the waiting snapshot of that generation, its stream and session left
  * to the caller; bytes in it are good until the next call. 1; 0 where that generation waits no more;
- * -1 with err. Asking for SNAPSHOT_COMMIT puts it in doubt. */
+ * -1 with err, KIM_ERR_CORRUPT: it is damaged, was put aside, and a full collect is asked for. Asking for
+ * SNAPSHOT_COMMIT puts it in doubt. */
 int delta_message(delta *d, uint64_t generation, uint64_t sequence, protocol_message *out, kim_error *err);
 /* Published. Errors: KIM_ERR_IO */
 int delta_acknowledge(delta *d, uint64_t sequence, kim_error *err);

@@ -51,7 +51,7 @@ struct ship {
 
     uplink *link;
     uint64_t session, credit, token, spread_ms;
-    int64_t sent_ms, heard_ms;
+    int64_t sent_ms, heard_ms, pinged_ms;
     unsigned failures;
     int64_t not_before_ms; /* of the next session, as the controller asked */
 };
@@ -194,6 +194,11 @@ static int send_state(ship *s, stream *st, kim_error *err)
     if (st->next > waiting.last_sequence)
         return 0; /* sent whole: its acknowledgement is awaited */
     int found = delta_message(st->provider->state, st->generation, st->next, &m, err);
+    if (found < 0 && err->code == KIM_ERR_CORRUPT) {
+        tell(s, KIM_LOG_ERROR, "snapshot_damaged", err);
+        st->next = 0;
+        return kick(st), 0;
+    }
     if (found <= 0)
         return found;
     uint64_t *session = m.type == PROTOCOL_DATA ? &m.data.session : m.type == PROTOCOL_SNAPSHOT_BEGIN ? &m.begin.session
@@ -434,20 +439,28 @@ static int hear_all(ship *s, kim_error *err)
 
 /* ---- a session ---- */
 
+/* When the controller is to be asked whether it lives: silence of either side counts. */
+static int64_t ping_due_ms(const ship *s)
+{
+    int64_t quiet = s->sent_ms < s->heard_ms ? s->sent_ms : s->heard_ms;
+    return (quiet > s->pinged_ms ? quiet : s->pinged_ms) + s->options.ping_ms;
+}
+
 static int check_pulse(ship *s, kim_error *err)
 {
     int64_t now = frame_now_ms();
     if (now - s->heard_ms > s->options.dead_ms)
         return kim_fail(err, KIM_ERR_NETWORK, "%s: nothing was heard for %u ms", s->options.endpoint, s->options.dead_ms);
-    if (s->session && now - s->sent_ms >= s->options.ping_ms)
-        return send_ping(s, PROTOCOL_PING, ++s->token, err) < 0 ? -1 : 0;
-    return 0;
+    if (s->session == 0 || ping_due_ms(s) > now)
+        return 0;
+    s->pinged_ms = now;
+    return send_ping(s, PROTOCOL_PING, ++s->token, err) < 0 ? -1 : 0;
 }
 
 static int pulse_left_ms(const ship *s)
 {
     int64_t now = frame_now_ms(), dead = s->heard_ms + s->options.dead_ms - now;
-    int64_t ping = s->session ? s->sent_ms + s->options.ping_ms - now : dead;
+    int64_t ping = s->session ? ping_due_ms(s) - now : dead;
     int64_t left = ping < dead ? ping : dead;
     return left < 0 ? 0 : (int)left + 1;
 }
@@ -462,7 +475,7 @@ static void calm(ship *s)
 static int run_session(ship *s, kim_error *err)
 {
     s->session = s->credit = 0;
-    s->sent_ms = s->heard_ms = frame_now_ms();
+    s->sent_ms = s->heard_ms = s->pinged_ms = frame_now_ms();
     for (size_t i = 0; i < s->stream_count; i++)
         s->streams[i].positioned = false;
     s->link = link_open(s->context, s->options.endpoint, s->options.controller_key, &s->options.keys, err);

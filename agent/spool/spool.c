@@ -55,6 +55,7 @@ struct spool {
     uint64_t acknowledged;
     uint32_t turn;
     bool anchored;
+    bool went_back;        /* since the source last asked for its cursor: what it reads now does not follow */
     kim_bytes cursor;      /* behind the last append */
     kim_bytes packed;      /* room for compression */
 
@@ -486,6 +487,8 @@ int spool_append(spool *sp, const uint8_t *entries, size_t size, uint64_t count,
     int result = -1;
     if (!sp->anchored)
         kim_fail(err, KIM_ERR_CONFLICT, "spool %s: the controller has not said yet where this log stands", sp->folder);
+    else if (sp->went_back)
+        kim_fail(err, KIM_ERR_CONFLICT, "spool %s went back to an earlier cursor: read again from there", sp->folder);
     else if (encode_record(sp, entries, size, count, cursor, cursor_size, &record, err) == 0)
         result = append_locked(sp, &record, err);
     if (result == 0)
@@ -501,6 +504,7 @@ int spool_cursor(spool *sp, kim_bytes *out, kim_error *err)
 {
     pthread_mutex_lock(&sp->lock);
     kim_bytes_append(out, sp->cursor.data, sp->cursor.size);
+    sp->went_back = false;
     pthread_mutex_unlock(&sp->lock);
     return out->failed ? kim_fail(err, KIM_ERR_NOMEM, "no memory for a cursor") : 0;
 }
@@ -539,6 +543,7 @@ static int start_anew(spool *sp, uint64_t sequence, const uint8_t *cursor, size_
     }
     free(gone);
     sp->count = 0;
+    sp->went_back = true;
     sp->next = sequence + 1;
     kim_bytes_free(&sp->cursor);
     sp->cursor = copy;
@@ -627,16 +632,22 @@ static int give_up_segment(spool *sp, kim_error *err)
                     ": set aside in bad/; its source is read again", sp->folder, first, at);
 }
 
+/* Has the segment that is being read come to its end, since another begins with read_next? */
+static bool is_at_next_segment(const spool *sp)
+{
+    for (size_t i = 0; i < sp->count; i++)
+        if (sp->segments[i].first == sp->read_next)
+            return sp->reading_first != sp->read_next;
+    return false;
+}
+
 int spool_next(spool *sp, protocol_data *data, kim_error *err)
 {
     pthread_mutex_lock(&sp->lock);
     int result = 0;
     size_t size;
     if (sp->read_next < sp->next) {
-        bool at_next_segment = false;
-        for (size_t i = 1; i < sp->count; i++)
-            at_next_segment |= sp->segments[i].first == sp->read_next;
-        result = sp->reading < 0 || at_next_segment ? seek(sp, err) : 1;
+        result = sp->reading < 0 || is_at_next_segment(sp) ? seek(sp, err) : 1;
         if (result > 0)
             result = read_record(sp, sp->reading, sp->read_at, sp->read_next, &size, err);
         if (result > 0 && parse_record(sp, size, data, err) < 0)

@@ -30,10 +30,11 @@ spool *spool_open(const char *folder, const spool_limits *limits, kim_error *not
 void spool_close(spool *sp); /* NULL is fine */
 
 /* One batch of entries and its cursor: durable when this returns.
- * Errors: KIM_ERR_LIMIT (full: nothing was taken, and the source waits), KIM_ERR_IO (likewise), KIM_ERR_NOMEM */
+ * Errors: KIM_ERR_LIMIT (full: nothing was taken, and the source waits), KIM_ERR_IO (likewise), KIM_ERR_NOMEM,
+ *         KIM_ERR_CONFLICT (the spool went back to an earlier cursor since spool_cursor was asked: likewise) */
 int spool_append(spool *sp, const uint8_t *entries, size_t size, uint64_t count, const uint8_t *cursor,
                  size_t cursor_size, kim_error *err);
-/* The cursor behind the last batch, appended to `out`. */
+/* The cursor behind the last batch, appended to `out`: where the source begins to read. */
 int spool_cursor(spool *sp, kim_bytes *out, kim_error *err);
 
 /* Has a controller ever said where this stream stands? Before that nothing is appended. */
