@@ -20,6 +20,9 @@ FAULT_POINTS = (
     "collect_begin collect_records collect_end snapshot_map snapshot_file snapshot_rename spool_append spool_written "
     "spool_synced spool_rotate spool_ack ship_hello ship_begin ship_data ship_commit ship_ack ship_welcome state_acked"
 ).split()
+CONTROLLER_FAULT_POINTS = (
+    "intake_hello intake_begin intake_data intake_commit group_written group_committed group_answered estate_built"
+).split()
 
 
 class Script:
@@ -82,14 +85,17 @@ class Plant:
 
         return json.loads(text)["token"]
 
-    def start_controller(self):
+    def start_controller(self, fault=None):
         self.controller = self.start_program(
             [
                 self.installed.kim_controller, "--set", f"state_dir={self.folder}/controller",
                 "--set", f"listen={self.data}", "--set", f"listen_enrol={self.enrol}", "--set", "spread=100ms",
                 "--socket", self.socket,
-            ]
+            ],
+            ready=None if fault else "ready",
+            env={"KIM_FAULT": fault} if fault else {},
         )
+        return self.controller
 
     def start_agent(self, fault=None):
         self.agent = self.start_program(
@@ -187,6 +193,25 @@ def test_killed_at_every_named_fault_point(make_plant, tmp_path):
             assert script.step < 400, f"{point} is never passed\n{agent.output()[-3000:]}"
         assert agent.wait() == 137, f"{point}: {agent.output()[-3000:]}"
     plant.start_agent()
+    settle(plant, script)
+    assert_as_undisturbed(plant, make_plant, script)
+
+
+def test_the_controller_ends_at_every_named_fault_point(make_plant, tmp_path):
+    script = Script(tmp_path / "script", 19)
+    plant = make_plant(script)
+    plant.start_agent()
+    for point in CONTROLLER_FAULT_POINTS:
+        plant.controller.kill()
+        controller = plant.start_controller(f"{point}:1")
+        for _ in range(10000):
+            if controller.process.poll() is not None:
+                break
+            time.sleep(0.2)
+            script.grow()
+            assert script.step < 400, f"{point} is never passed\n{controller.output()[-3000:]}"
+        assert controller.wait() == 137, f"{point}: {controller.output()[-3000:]}"
+        plant.start_controller()
     settle(plant, script)
     assert_as_undisturbed(plant, make_plant, script)
 
