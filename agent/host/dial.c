@@ -40,7 +40,8 @@ int dial_tcp(const char *host, uint16_t port, kim_error *err)
     snprintf(service, sizeof service, "%u", port);
     int failed = getaddrinfo(host, service, &hints, &found), why = 0, s = -1;
     if (failed)
-        return kim_fail(err, KIM_ERR_NETWORK, "%s cannot be resolved: %s", host, gai_strerror(failed));
+        return kim_fail(err, failed == EAI_NONAME ? KIM_ERR_NOT_FOUND : KIM_ERR_NETWORK, "%s cannot be resolved: %s", host,
+                        gai_strerror(failed));
     for (const struct addrinfo *at = found; at && s < 0; at = at->ai_next)
         s = connect_to(at, &why);
     freeaddrinfo(found);

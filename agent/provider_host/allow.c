@@ -2,7 +2,6 @@
  *
  * allow.c - patterns of hosts, read in place.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

@@ -15,6 +15,7 @@ enum {
     AWS_BODY_IS_POLICY = 8,
     AWS_BUCKET = 16,          /* {0} is a bucket, {1} the region it is said to be in, or nothing */
     AWS_IF_LAST_ACCESSED = 32,/* only with the option last_accessed */
+    AWS_NOT_EVERYWHERE = 128, /* a region where the service's name cannot be resolved has none of it */
     AWS_POLICY = 64,          /* the policy of `resource`: refused, it becomes a policy that is unread */
 };
 

@@ -38,6 +38,7 @@ struct aws_walk {
     char regions[1024];         /* of the account at hand, for people */
     char (*accounts)[16];       /* [account_count] walked so far */
     size_t account_count;
+    bool unresolved;            /* the last call found no host of that name */
     aws_session *session;
 };
 
@@ -298,8 +299,13 @@ static int ask(aws_walk *w, asked *q, const char *token, kim_arena *arena, aws_a
         .token_name = token != NULL ? q->row->token_in : NULL, .region = q->region, .account = w->session->account,
         .keys = aws_session_keys(w->session, err), .body_is_policy = (q->row->flags & AWS_BODY_IS_POLICY) != 0,
     };
-    if (call.keys == NULL || aws_ask(w->api, &call, arena, answer, err) < 0)
+    w->unresolved = false;
+    if (call.keys == NULL)
         return kim_fail_in(err, "account %s in %s", w->session->account, q->region);
+    if (aws_ask(w->api, &call, arena, answer, err) < 0) {
+        w->unresolved = err->code == KIM_ERR_NOT_FOUND;
+        return kim_fail_in(err, "account %s in %s", w->session->account, q->region);
+    }
     bool elsewhere = (q->row->flags & AWS_BUCKET) != 0 && answer->status >= 300 && answer->bucket_region[0] != '\0' &&
                      strcmp(answer->bucket_region, q->region) != 0;
     if (!elsewhere)
@@ -474,6 +480,21 @@ static int remember_account(aws_walk *w, const char *account)
     return 0;
 }
 
+/* One row that hangs under none. A service without an endpoint in the region has nothing there; for one
+ * that is everywhere, a name that cannot be resolved is a fault, and must not look like a deletion. */
+static int collect_top(aws_walk *w, asked *q, kim_error *err)
+{
+    kim_error why = {0};
+    int result = (q->row->flags & AWS_ORGANISATION) != 0 ? collect_organization(w, q, &why) : collect(w, q, &why);
+    if (result < 0 && w->unresolved && (q->row->flags & AWS_NOT_EVERYWHERE) != 0) {
+        w->self->host->log(w->self->host->context, KIM_LOG_INFO, "service_not_here", why.message);
+        return 0;
+    }
+    if (result < 0 && err != NULL)
+        *err = why;
+    return result;
+}
+
 int aws_walk_account(aws_walk *w, aws_session *session, const char *const *regions, size_t region_count, kim_error *err)
 {
     const char *home = aws_home_region(w->api->partition);
@@ -491,8 +512,7 @@ int aws_walk_account(aws_walk *w, aws_session *session, const char *const *regio
         for (size_t k = 0; k < (regional ? region_count : 1); k++) {
             asked q = {.row = row};
             snprintf(q.region, sizeof q.region, "%s", regional ? regions[k] : home);
-            int result = (row->flags & AWS_ORGANISATION) != 0 ? collect_organization(w, &q, err) : collect(w, &q, err);
-            if (result < 0)
+            if (collect_top(w, &q, err) < 0)
                 return -1;
         }
     }

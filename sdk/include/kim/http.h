@@ -57,7 +57,7 @@ typedef struct kim_http_response {
 
 /* host->http errors: KIM_ERR_NETWORK (all attempts failed; says the last reason), KIM_ERR_THROTTLED and
  * KIM_ERR_DENIED never (they are answers, once retries are used up), KIM_ERR_LIMIT (body past max_bytes),
- * KIM_ERR_TIMEOUT (the call's deadline), KIM_ERR_STOPPED, KIM_ERR_INPUT (not on the allow-list). */
+ * KIM_ERR_TIMEOUT (the call's deadline), KIM_ERR_NOT_FOUND (there is no host of that name), KIM_ERR_STOPPED, KIM_ERR_INPUT (not on the allow-list). */
 
 #ifdef __cplusplus
 }
