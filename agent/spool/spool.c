@@ -312,7 +312,8 @@ static int find_segments(spool *sp, kim_error *err)
             result = add_segment(sp, first, (uint64_t)what.st_size, err);
     }
     closedir(folder);
-    qsort(sp->segments, sp->count, sizeof *sp->segments, by_first);
+    if (sp->count)
+        qsort(sp->segments, sp->count, sizeof *sp->segments, by_first);
     return result;
 }
 
