@@ -204,7 +204,7 @@ static int read_object(reader *r, const kim_json *object, const key *keys, void 
             k++;
         if (k->name == NULL)
             return unknown_key(r, member->name, keys);
-        if (k->read && k->read(r, k->name, member->value, (char *)into + k->offset) < 0)
+        if (k->read && member->value->type != KIM_JSON_NULL && k->read(r, k->name, member->value, (char *)into + k->offset) < 0)
             return -1;
     }
     return 0;

@@ -6,7 +6,7 @@
  * resource; per statement a policy (its id: the statement's, or "[INDEX]"), one statement (sid: the
  * statement's id, index 0; its actions, subjects, condition, order, weight) and one attachment (layer,
  * inherit, eligible, starts, expires, origin) without subject, scope or resource: the statement names
- * them. A statement without a layer is of the profile's first granting one, or of "statements". Edges
+ * them. A key whose value is null is as if it were not there. A statement without a layer is of the profile's first granting one, or of "statements". Edges
  * and parents as written. starts and expires are Unix milliseconds or RFC 3339 text.
  */
 #ifndef NEUTRAL_CASE_H

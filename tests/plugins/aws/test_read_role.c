@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_read_role.c - the role that kim reads with may do what is asked of AWS, and nothing else.
+ * test_read_role.c - the role that kim reads with may do what is asked of AWS, and nothing else; and what
+ * is answered can be read.
  */
 #include <stdio.h>
 
 #include <kim/json.h>
 
 #include "plugins/aws/live/collections.h"
+#include "plugins/aws/normalise.h"
 #include "tests/support/cmocka.h"
 
 /* What is asked beside the table: where to ask, and the trail. */
@@ -80,11 +82,22 @@ static void the_role_may_do_nothing_else(void **state)
     kim_arena_free(arena);
 }
 
+static void every_answer_that_is_asked_for_has_a_reader(void **state)
+{
+    (void)state;
+    size_t count, unknown = aws_kind_rank("no such kind");
+    const aws_collection *rows = aws_collections(&count);
+    for (size_t i = 0; i < count; i++)
+        if (!(rows[i].flags & AWS_SILENT) && aws_kind_rank(rows[i].kind) == unknown)
+            fail_msg("nothing reads %s", rows[i].kind);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_role_may_do_all_that_is_asked),
         cmocka_unit_test(the_role_may_do_nothing_else),
+        cmocka_unit_test(every_answer_that_is_asked_for_has_a_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
