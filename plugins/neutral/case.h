@@ -6,8 +6,9 @@
  * resource; per statement a policy (its id: the statement's, or "[INDEX]"), one statement (sid: the
  * statement's id, index 0; its actions, subjects, condition, order, weight) and one attachment (layer,
  * inherit, eligible, starts, expires, origin) without subject, scope or resource: the statement names
- * them. A key whose value is null is as if it were not there. A statement without a layer is of the profile's first granting one, or of "statements". Edges
- * and parents as written. starts and expires are Unix milliseconds or RFC 3339 text.
+ * them. A statement without a layer is of the profile's first granting one, or of "statements". Edges
+ * and parents as written. starts and expires are Unix milliseconds or RFC 3339 text. A key whose value
+ * is null is as if it were not there.
  */
 #ifndef NEUTRAL_CASE_H
 #define NEUTRAL_CASE_H
