@@ -644,6 +644,27 @@ static void digests_are_no_logs_and_a_missing_folder_is_told(void **state)
     assert_says(err.message, "/nowhere/at/all");
 }
 
+static void the_sample_organisations_trail_is_read_whole(void **state)
+{
+    char command[1024];
+    const char *source = getenv("KIM_SOURCE_DIR");
+    (void)state;
+    snprintf(command, sizeof command, "'%s/etc/sample/generate' '%s' --until 2026-06-30 --days 3 --events 3000 >'%s/said'", source ? source : ".",
+             folder, folder);
+    assert_int_equal(system(command), 0);
+    strcat(folder, "/trail");
+    assert_int_equal(run(&L), 0);
+    *strrchr(folder, '/') = '\0';
+    ledger_settle(&L);
+    assert_string_equal(L.log, "");
+    assert_true(ledger_total(&L) > 2000);
+    for (size_t i = 0; i < L.coverage_count; i++)
+        assert_null(strstr(L.coverage[i], "log:unmapped"));
+    /* The build role is GitHub's, and does six things. */
+    assert_true(ledger_sum(&L, "role/ci/ci-deploy ", "success arn:aws:iam::444455556666:oidc-provider/token.actions.githubusercontent.com", NULL) > 0);
+    assert_int_equal(ledger_sum(&L, "role/ci/ci-deploy ", " denied ", NULL), 0);
+}
+
 static void a_log_is_recognised_by_what_is_in_it(void **state)
 {
     static const struct {
@@ -693,6 +714,7 @@ int main(void)
         F(lines_that_are_appended_are_read_on),
         F(a_long_log_streams_and_is_resumed_within),
         F(digests_are_no_logs_and_a_missing_folder_is_told),
+        F(the_sample_organisations_trail_is_read_whole),
         T(a_log_is_recognised_by_what_is_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
