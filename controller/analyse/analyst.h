@@ -29,8 +29,9 @@ static inline void set_add(uint64_t *set, int32_t action)
     set[action / 64] |= UINT64_C(1) << (action % 64);
 }
 
-/* The actions that the log of a scope cannot show: those its coverage names as not read, and those that
- * are no calls of their own. All of them, where no log of the scope was read. */
+/* The actions that the log of a scope cannot show: those of parts that its coverage calls unreadable, and
+ * those that are no calls of their own. All of them, where no log of the scope was read. A part that is
+ * partial shows its actions; that it shows all of them is what a proposal then rests on. */
 const uint64_t *analyst_unseen(analyst *a, kim_text scope);
 /* Was any log of the scope read? */
 bool analyst_has_log(const analyst *a, kim_text scope);

@@ -72,7 +72,7 @@ const uint64_t *analyst_unseen(analyst *a, kim_text scope)
     memset(a->unseen, analyst_has_log(a, scope) ? 0 : 0xFF, words * sizeof *a->unseen);
     for (size_t i = 0; i < count; i++) {
         const kim_coverage *c = &items[i].coverage;
-        if (!kim_text_equal(items[i].scope, scope) || !kim_text_starts_with(c->part, KIM_TEXT("log:data:")) || c->status == KIM_READ)
+        if (!kim_text_equal(items[i].scope, scope) || !kim_text_starts_with(c->part, KIM_TEXT("log:data:")) || c->status != KIM_UNREADABLE)
             continue;
         for (size_t k = 0; k < c->actions.count; k++)
             catalogue_match(a->cat, c->actions.items[k], a->unseen);

@@ -181,6 +181,105 @@ static void keep_unseen(work *w, const uint64_t *unseen)
     }
 }
 
+/* ---- many resources of one action ---- */
+
+enum { RESOURCES_MAX = 12 }; /* of one action under one condition; past it they are gathered under prefixes */
+
+/* All below "arn:aws:s3:::b/a/" for a resource right below it, or for all below a folder of it: one step
+ * up, within the last part; absent at its top. */
+static kim_text step_up(kim_text resource, kim_arena *arena)
+{
+    size_t part = 0, end = resource.size;
+    for (int colons = 0; part < resource.size && colons < 5; part++)
+        colons += resource.bytes[part] == ':';
+    if (end > part + 1 && resource.bytes[end - 1] == '*')
+        end -= resource.bytes[end - 2] == '/' ? 2 : 1;
+    while (end > part && !memchr("/:", resource.bytes[end - 1], 2))
+        end--;
+    return end > part ? kim_text_format(arena, "%.*s*", (int)end, resource.bytes) : KIM_NO_TEXT;
+}
+
+/* What is asked of a pattern is granted as firmly as what it stands for was. */
+static bool is_granted(work *w, kim_text action, kim_text pattern)
+{
+    const question q = {.provider = KIM_TEXT("aws"), .identity = w->identity, .action = action, .resource = pattern, .discover = true, .derive = true};
+    answer a;
+    if (evaluate_can(w->a->ev, &q, &a, NULL) < 0 || a.verdict == DENIED)
+        return false;
+    w->alternatives = 0;
+    evaluate_own_grants(w->a->ev, w->identity, action, pattern, see_free, w);
+    return w->alternatives > 0;
+}
+
+/* Puts the elements [from, until), all of one action and condition, one step up where the grant reaches as
+ * far. False where none could be. */
+static bool gather_under_prefixes(work *w, size_t from, size_t until)
+{
+    bool moved = false;
+    for (size_t i = from; i < until; i++) {
+        element *e = &w->elements[i];
+        kim_text up = step_up(e->resource, w->arena);
+        if (kim_text_is_absent(up) || !is_granted(w, e->action, up))
+            continue;
+        moved = true;
+        for (size_t k = i; k < until; k++)
+            if (kim_text_starts_with(w->elements[k].resource, (kim_text){up.bytes, up.size - 1}))
+                w->elements[k].resource = up;
+    }
+    return moved;
+}
+
+static size_t count_distinct(const work *w, size_t from, size_t until)
+{
+    size_t count = 0;
+    for (size_t i = from; i < until; i++) {
+        size_t k = from;
+        while (k < i && !kim_text_equal(w->elements[k].resource, w->elements[i].resource))
+            k++;
+        count += k == i;
+    }
+    return count;
+}
+
+static int by_condition_action(const void *left, const void *right);
+
+static void drop_repeats(work *w)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        const element *e = &w->elements[i], *before = left ? &w->elements[left - 1] : NULL;
+        if (before && by_condition_action(before, e) == 0)
+            w->elements[left - 1].is_kept &= e->is_kept;
+        else
+            w->elements[left++] = *e;
+    }
+    w->count = left;
+}
+
+/* A policy of thousands of keys would fit nowhere: where an action was used on many resources, those below
+ * one prefix become that prefix, as far up as needed and never past what is granted now. */
+static void widen(work *w)
+{
+    if (w->count)
+        qsort(w->elements, w->count, sizeof *w->elements, by_condition_action);
+    for (size_t from = 0, until; from < w->count; from = until) {
+        for (until = from + 1; until < w->count && kim_text_equal(w->elements[until].action, w->elements[from].action) &&
+                               kim_text_equal(w->elements[until].condition, w->elements[from].condition);)
+            until++;
+        size_t before = count_distinct(w, from, until);
+        bool moved = before > RESOURCES_MAX;
+        while (moved && count_distinct(w, from, until) > RESOURCES_MAX)
+            moved = gather_under_prefixes(w, from, until);
+        for (size_t i = from; before > RESOURCES_MAX && i < until; i++)
+            if (kim_text_ends_with(w->elements[i].resource, KIM_TEXT("*")))
+                add_kept(w, w->elements[i].action, w->elements[i].resource,
+                         kim_text_format(w->arena, "it stands for some of the %zu resources that were used", before));
+    }
+    if (w->count)
+        qsort(w->elements, w->count, sizeof *w->elements, by_condition_action);
+    drop_repeats(w);
+}
+
 /* ---- fewer words for the same ---- */
 
 static bool is_within(kim_text narrow, kim_text wide)
@@ -217,6 +316,20 @@ static int by_condition_action(const void *left, const void *right)
     if (order == 0)
         order = kim_text_compare(a->action, b->action);
     return order ? order : kim_text_compare(a->resource, b->resource);
+}
+
+/* What was to be kept and is now covered by another element is no longer listed. */
+static void drop_stale_kept(work *w)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < w->kept_count; i++) {
+        bool stands = false;
+        for (size_t k = 0; k < w->count && !stands; k++)
+            stands = kim_text_equal(w->elements[k].action, w->kept[i].action) && kim_text_equal(w->elements[k].resource, w->kept[i].resource);
+        if (stands)
+            w->kept[left++] = w->kept[i];
+    }
+    w->kept_count = left;
 }
 
 /* A run of elements of one action and condition. */
@@ -431,8 +544,10 @@ const proposal *analyst_propose(analyst *a, kim_text identity, const used *items
     evaluate_own(a->ev, identity, note_own, &w);
     trace_used(&w, items, count);
     keep_unseen(&w, analyst_unseen(a, known->scope));
+    widen(&w);
     drop_covered(&w);
     *p = (proposal){.identity = identity, .over = a->over, .replaces = {w.replaces, w.replace_count}, .granted = g.granted};
+    drop_stale_kept(&w);
     if (w.failed || write_statements(&w, p) < 0 || kim_arena_is_full(arena))
         goto nomem;
     if (replay(&w, known, items, count, p, err) < 0)

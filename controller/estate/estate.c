@@ -325,6 +325,8 @@ int estate_builder_add(estate_builder *builder, const kim_record *record, kim_er
         at->type = (uint8_t)record->type;
         at->index = (uint32_t)++s->count;
         builder->used++;
+    } else if (record->type == KIM_COVERAGE && s->items[at->index - 1].coverage.status < record->coverage.status) {
+        return 0; /* one source could read what another could not: what was read counts */
     } else if (is_shared(record->type)) {
         merge(builder->es->arena, &copy, &s->items[at->index - 1]);
     }

@@ -116,7 +116,9 @@ static void find_guardrails(evaluator *ev, account *a)
         a->has_scp |= complete ? a->chain[i]->scp.is_set : says_something(&a->chain[i]->scp);
         a->has_rcp |= complete ? a->chain[i]->rcp.is_set : says_something(&a->chain[i]->rcp);
     }
-    a->organization_unread |= account_part_is_unread(ev, a, KIM_TEXT("organizations"), KIM_NO_TEXT);
+    /* A member's own agent cannot read the organisation; where another's did, the chain tells all. */
+    if (a->organization.size == 0)
+        a->organization_unread |= account_part_is_unread(ev, a, KIM_TEXT("organizations"), KIM_NO_TEXT);
 }
 
 static account *make_account(evaluator *ev, kim_text id)

@@ -58,6 +58,29 @@ static int render(const kim_json *proposal, const char *format, kim_bytes *to, k
 
 /* ---- what is to be said about it ---- */
 
+/* A line a reason, with the first few actions that it holds for; -o json has all. */
+static void explain_kept(const kim_json *kept, rows_style plain, kim_arena *arena)
+{
+    enum { SHOWN = 4 };
+    for (size_t i = 0; kim_json_is(kept, KIM_JSON_ARRAY) && i < kept->count; i++) {
+        kim_text reason = kim_json_text_of(&kept->items[i], "reason"), names = KIM_TEXT("");
+        size_t count = 0;
+        bool told = false;
+        for (size_t k = 0; k < i && !told; k++)
+            told = kim_text_equal(kim_json_text_of(&kept->items[k], "reason"), reason);
+        for (size_t k = i; k < kept->count && !told; k++) {
+            if (!kim_text_equal(kim_json_text_of(&kept->items[k], "reason"), reason))
+                continue;
+            kim_text action = kim_json_text_of(&kept->items[k], "action"), resource = kim_json_text_of(&kept->items[k], "resource");
+            if (count++ < SHOWN)
+                names = kim_text_format(arena, "%.*s%s%.*s on %.*s", KIM_PRINT(names), names.size ? ", " : "", KIM_PRINT(action), KIM_PRINT(resource));
+        }
+        kim_text more = count > SHOWN ? kim_text_format(arena, " and %zu more", count - SHOWN) : KIM_TEXT("");
+        if (!told)
+            rows_field(stderr, plain, "kept", kim_text_format(arena, "%.*s%.*s: %.*s", KIM_PRINT(names), KIM_PRINT(more), KIM_PRINT(reason)), PLAIN);
+    }
+}
+
 static void explain(const kim_json *proposal, kim_arena *arena)
 {
     rows_style plain = {0};
@@ -73,12 +96,7 @@ static void explain(const kim_json *proposal, kim_arena *arena)
                kim_text_format(arena, "%.*s of %.*s uses still allowed, %s", KIM_PRINT(allowed), KIM_PRINT(used),
                                new_access ? "AND NEW ACCESS: do not apply it" : "nothing new is"), PLAIN);
     rows_field(stderr, plain, "replaces", words_list(kim_json_get(proposal, "replaces"), arena), PLAIN);
-    for (size_t i = 0; kim_json_is(kept, KIM_JSON_ARRAY) && i < kept->count; i++) {
-        kim_text action = kim_json_text_of(&kept->items[i], "action"), resource = kim_json_text_of(&kept->items[i], "resource");
-        kim_text reason = kim_json_text_of(&kept->items[i], "reason");
-        rows_field(stderr, plain, "kept", kim_text_format(arena, "%.*s on %.*s: %.*s", KIM_PRINT(action),
-                                                          KIM_PRINT(resource), KIM_PRINT(reason)), PLAIN);
-    }
+    explain_kept(kept, plain, arena);
 }
 
 static int print_one(const invocation *in, const kim_json *proposal, kim_arena *arena, kim_error *err)

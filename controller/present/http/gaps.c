@@ -289,24 +289,55 @@ static int compare_texts(const void *a, const void *b)
 
 typedef struct finding_list {
     const request *rq;
-    reply *rp;
-    kim_error *err;
-    int64_t left;
+    kim_arena *arena;
+    finding *items;
+    size_t count, capacity;
 } finding_list;
 
-static int send_finding(void *user, const finding *f)
+/* The parameter was not given, or is this. */
+static bool is_asked_for(const request *rq, const char *name, kim_text value)
+{
+    kim_text wanted = request_param(rq, name);
+    return kim_text_is_absent(wanted) || kim_text_equal(wanted, value);
+}
+
+static int take_finding(void *user, const finding *f)
 {
     finding_list *list = user;
-    kim_text identity = request_param(list->rq, "identity"), scope = request_param(list->rq, "scope");
-    kim_text kind = request_param(list->rq, "kind");
-    if (!kim_text_is_absent(kind) && !kim_text_is(kind, f->kind))
+    if (!is_asked_for(list->rq, "identity", f->identity) || !is_asked_for(list->rq, "scope", f->scope) ||
+        !is_asked_for(list->rq, "kind", kim_text_of(f->kind)))
         return 0;
-    if ((!kim_text_is_absent(identity) && !kim_text_equal(identity, f->identity)) ||
-        (!kim_text_is_absent(scope) && !kim_text_equal(scope, f->scope)))
-        return 0;
-    if (list->left-- <= 0)
-        return 1;
-    kim_json_writer *to = reply_writer(list->rp);
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 64;
+        finding *items = realloc(list->items, capacity * sizeof *items);
+        if (items == NULL)
+            return -1;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count] = *f;
+    list->items[list->count++].detail = kim_text_copy(list->arena, f->detail);
+    return 0;
+}
+
+static int rank_of(const finding *f)
+{
+    return f->severity[0] == 'h' ? 0 : f->severity[0] == 'm' ? 1 : 2;
+}
+
+/* The gravest first. */
+static int by_severity(const void *left, const void *right)
+{
+    const finding *a = left, *b = right;
+    int order = rank_of(a) - rank_of(b);
+    if (order == 0)
+        order = kim_text_compare(a->identity, b->identity);
+    return order ? order : strcmp(a->kind, b->kind);
+}
+
+static int send_finding(const finding *f, reply *rp, kim_error *err)
+{
+    kim_json_writer *to = reply_writer(rp);
     kim_json_begin_object(to);
     put_string(to, "kind", f->kind);
     put_string(to, "severity", f->severity);
@@ -314,27 +345,33 @@ static int send_finding(void *user, const finding *f)
     put_text(to, "scope", f->scope);
     put_text(to, "detail", f->detail);
     kim_json_end_object(to);
-    return reply_item(list->rp, list->err);
+    return reply_item(rp, err);
 }
 
 static int send_findings(walk *w, reply *rp, kim_error *err)
 {
     names n = {.arena = w->held};
-    finding_list list = {.rq = w->rq, .rp = rp, .err = err};
+    finding_list list = {.rq = w->rq, .arena = w->held};
     kim_json_writer *to = reply_writer(rp);
-    int result = request_number(w->rq, "limit", 1, 1000000, 1000, &list.left, err);
+    int64_t limit;
+    int result = request_number(w->rq, "limit", 1, 1000000, 1000, &limit, err);
     if (result == 0 && w->rq->store)
         result = store_usage_summaries(w->rq->store, &w->filter, take_name, &n, err);
     if (n.count)
         qsort(n.items, n.count, sizeof *n.items, compare_texts);
+    if (result == 0)
+        result = analyst_findings(w->a, n.items, n.count, take_finding, &list, err);
+    if (list.count)
+        qsort(list.items, list.count, sizeof *list.items, by_severity);
     if (result == 0) {
         kim_json_begin_object(to);
         write_window(w, to);
         kim_json_end_object(to);
         result = reply_open_list(rp, "findings", err);
     }
-    if (result == 0)
-        result = analyst_findings(w->a, n.items, n.count, send_finding, &list, err);
+    for (size_t i = 0; result == 0 && i < list.count && (int64_t)i < limit; i++)
+        result = send_finding(&list.items[i], rp, err);
+    free(list.items);
     free(n.items);
     return result < 0 ? -1 : reply_close_list(rp, err);
 }
@@ -407,6 +444,29 @@ static void write_kept(const proposal *p, kim_json_writer *to)
     kim_json_end_array(to);
 }
 
+/* The parts of the scope's log that the window rests on. */
+static void write_coverage(const walk *w, kim_text identity, kim_json_writer *to)
+{
+    const kim_record *known = estate_find(w->es, KIM_IDENTITY, identity);
+    size_t count;
+    const kim_record *items = estate_records(w->es, KIM_COVERAGE, &count);
+    kim_json_key(to, "coverage");
+    kim_json_begin_array(to);
+    for (size_t i = 0; known && i < count; i++) {
+        const kim_coverage *c = &items[i].coverage;
+        if (!kim_text_equal(items[i].scope, known->scope) || !kim_text_starts_with(c->part, KIM_TEXT("log:")))
+            continue;
+        kim_json_begin_object(to);
+        put_text(to, "part", c->part);
+        put_string(to, "status", kim_enum_name("coverage", "status", c->status));
+        put_text(to, "why", c->why);
+        put_time(to, "from_unix_ms", c->from_unix_ms);
+        put_time(to, "to_unix_ms", c->to_unix_ms);
+        kim_json_end_object(to);
+    }
+    kim_json_end_array(to);
+}
+
 static double reduction_of(const proposal *p)
 {
     return p->granted ? 1.0 - (double)p->proposed / (double)p->granted : 0.0;
@@ -432,6 +492,7 @@ static void write_proposal(const walk *w, const proposal *p, kim_arena *arena, k
     put_int(to, "needless", (int64_t)p->needless);
     kim_json_end_object(to);
     write_kept(p, to);
+    write_coverage(w, p->identity, to);
     write_document(p, arena, to);
     kim_json_end_object(to);
 }

@@ -517,7 +517,7 @@ static int put_account(reading *r, uint32_t number, kim_error *err)
         snprintf(why, sizeof why, seen ? "data events of %s are in the log; that the trail records all of them is not proven"
                                        : "no data event of %s is in the log: the trail may not record them",
                  action_data_events[i].prefix);
-        if (put_coverage(r, scope, part, KIM_PARTIAL, why, a, action_data_events[i].actions, err) < 0)
+        if (put_coverage(r, scope, part, seen ? KIM_PARTIAL : KIM_UNREADABLE, why, a, action_data_events[i].actions, err) < 0)
             return -1;
     }
     return a->unmapped ? put_unmapped(r, scope, number, err) : 0;

@@ -9,8 +9,9 @@
  *
  * What the log cannot show is handed over beside the counts, as coverage of each account seen:
  *   log:management   from the first to the last event; `why` names the regions, and what was unreadable
- *   log:data:S       data events of service S ("s3", "lambda", "dynamodb" ...): always partial, for that a
- *                    call was not seen does not prove that it would have been; `actions` lists them
+ *   log:data:S       data events of service S ("s3", "lambda", "dynamodb" ...): unreadable where the log
+ *                    has no data event of S, partial where it has some, for that a call was not seen does
+ *                    not prove that it would have been; `actions` lists them
  *   log:unmapped     events that stand for no IAM action that is known, with their names and counts
  *
  * A log is a CloudTrail file ({"Records":[...]}, as S3 holds it), what `aws cloudtrail lookup-events`
