@@ -2,7 +2,7 @@
 """`kim evaluate` against what the providers' own documentation says, sentence by sentence.
 
 A line of PROVIDER/*.jsonl is one case: `says` is what it shows, `page` where that is written ("kim": it is kim's
-own contract, doc/cases.md), `case` what is asked, `expect` what the answer must hold:
+own contract, doc/kim-evaluate.7), `case` what is asked, `expect` what the answer must hold:
 
   decision, reason, new_access, lost_access, actions   exactly
   if        the residual condition, whatever the order of terms and values
