@@ -538,7 +538,8 @@ int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err)
     if (start(ev, q, &d, &action, err) < 0)
         return -1;
     *out = (answer){.verdict = DENIED, .reason = IMPLICIT_DENY};
-    if (kim_text_is(action, "sts:getcalleridentity")) { /* no permission is asked for, and no deny heard */
+    bool has_credentials = d.request.caller.kind != CALLER_ANONYMOUS && d.request.caller.kind != CALLER_IDP;
+    if (has_credentials && kim_text_is(action, "sts:getcalleridentity")) { /* no permission is asked for, and no deny heard */
         *out = (answer){.verdict = ALLOWED, .reason = BYPASS};
         return 0;
     }

@@ -131,7 +131,7 @@ class Case:
     def choose_principal(self):
         pick = self.rng.choice
         kinds = ("user", "session", "role", "federated", "root", "service", "anonymous")
-        kind = self.rng.choices(kinds, (34, 30, 6, 9, 0 if self.is_trust else 7, 8, 0 if self.action == "sts:GetCallerIdentity" else 8))[0]
+        kind = self.rng.choices(kinds, (34, 30, 6, 9, 0 if self.is_trust else 7, 8, 8))[0]
         user = f"arn:aws:iam::{A}:user/{pick(USERS)}"
         role = pick(ROLES)
         if role == "r" and self.chance(0.03):
