@@ -519,6 +519,20 @@ static size_t count_needless(const work *w, const used *items, size_t count)
     return needless;
 }
 
+/* Roles that AWS keeps for others. Source: IAM User Guide, "Service-linked roles"; IAM Identity Center User
+ * Guide, "Permission sets". NULL: the account's own. */
+static const char *owned_elsewhere(kim_text identity)
+{
+    static const struct { const char *path, *owner; } reserved[] = {
+        {":role/aws-reserved/sso.amazonaws.com/", "made from a permission set of IAM Identity Center; reduce that"},
+        {":role/aws-service-role/", "linked to a service, which defines it"},
+    };
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (memmem(identity.bytes, identity.size, reserved[i].path, strlen(reserved[i].path)))
+            return reserved[i].owner;
+    return NULL;
+}
+
 const proposal *analyst_propose(analyst *a, kim_text identity, const used *items, size_t count,
                                 kim_arena *arena, kim_error *err)
 {
@@ -527,6 +541,11 @@ const proposal *analyst_propose(analyst *a, kim_text identity, const used *items
     size_t own = 0;
     if (known == NULL || analyst_gap(a, identity, items, count, &g, err) < 0)
         return known ? NULL : (kim_fail(err, KIM_ERR_NOT_FOUND, "no identity '%.*s' is known; `kim identities` lists them", KIM_PRINT(identity)), NULL);
+    const char *owner = owned_elsewhere(identity);
+    if (owner) {
+        kim_fail(err, KIM_ERR_CONFLICT, "%.*s cannot be changed by itself: it is %s", KIM_PRINT(identity), owner);
+        return NULL;
+    }
     evaluate_own(a->ev, identity, count_own, &own);
     if (own == 0) {
         kim_fail(err, KIM_ERR_CONFLICT, "%.*s has no policies of its own: nothing to reduce", KIM_PRINT(identity));

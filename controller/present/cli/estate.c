@@ -7,6 +7,7 @@
 
 #include "controller/present/cli/items.h"
 #include "controller/present/cli/print.h"
+#include "controller/present/cli/report.h"
 #include "controller/present/cli/words.h"
 
 static void put(rows *r, const kim_json *item, const char *name)
@@ -35,23 +36,6 @@ static kim_text counts_in_words(const kim_json *counts, kim_arena *arena)
                               KIM_PRINT(counts->members[i].name));
     }
     return all.size > 0 ? all : KIM_TEXT("none");
-}
-
-static void write_lacking(const kim_json *coverage, rows_style style)
-{
-    static const column columns[] = {
-        {"scope", false, true}, {"part", false, false}, {"status", false, false}, {"why", false, true}};
-    static const char *const names[] = {"scope", "part", "status", "why"};
-    const kim_json *lacking = kim_json_get(coverage, "lacking");
-    if (!kim_json_is(lacking, KIM_JSON_ARRAY) || lacking->count == 0)
-        return;
-    rows *r = rows_begin(stdout, style, columns, 4, NULL);
-    if (r == NULL)
-        return;
-    printf("\nNot, or not fully, read:\n");
-    for (size_t i = 0; i < lacking->count; i++)
-        put_all(r, &lacking->items[i], names, 4);
-    rows_end(r, NULL);
 }
 
 static void write_status(const invocation *in, const kim_json *answer, rows_style style, kim_arena *arena)
@@ -86,7 +70,7 @@ static void write_status(const invocation *in, const kim_json *answer, rows_styl
     if (r != NULL)
         rows_end(r, NULL);
     else
-        write_lacking(kim_json_get(answer, "coverage"), style);
+        report_print_lacking(kim_json_get(kim_json_get(answer, "coverage"), "lacking"), style);
 }
 
 int run_status(const invocation *in, kim_error *err)

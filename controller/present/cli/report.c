@@ -62,7 +62,7 @@ void report_print_notes(FILE *to, const sources *found, const report_notes *note
 /* ---- what the API knows ---- */
 
 typedef struct answers {
-    const kim_json *status, *findings, *gaps; /* findings, gaps NULL: this controller computes none */
+    const kim_json *status, *findings, *gaps, *proposals; /* NULL but for status: this controller computes none */
 } answers;
 
 /* NULL with err; but NULL without where the controller does not do that. */
@@ -96,6 +96,8 @@ static int ask_all(const invocation *in, const char *socket, kim_arena *arena, a
         out->findings = ask(in, c, "/v1/findings", "1000000", arena, err);
     if (err->code == KIM_OK)
         out->gaps = ask(in, c, "/v1/gaps", "10", arena, err);
+    if (err->code == KIM_OK)
+        out->proposals = ask(in, c, "/v1/proposals", "10", arena, err);
     client_close(c);
     return err->code == KIM_OK ? 0 : -1;
 }
@@ -195,8 +197,7 @@ static void print_findings(const kim_json *list, rows_style style)
     rows_end(r, NULL);
 }
 
-/* Parts that lack the same in several scopes are one row. */
-static void print_lacking(const kim_json *list, rows_style style)
+void report_print_lacking(const kim_json *list, rows_style style)
 {
     static const column columns[] = {{"part", 0, 0}, {"status", 0, 0}, {"scopes", 1, 0}, {"why", 0, 1}};
     if (!kim_json_is(list, KIM_JSON_ARRAY) || list->count == 0)
@@ -225,18 +226,34 @@ static void print_lacking(const kim_json *list, rows_style style)
     rows_end(r, NULL);
 }
 
-/* The largest gap of someone who used something: there is most to gain and least to fear. */
-static kim_text worth_proposing(const kim_json *gaps)
+static double number_of(const kim_json *of, const char *name)
 {
-    for (size_t i = 0; kim_json_is(gaps, KIM_JSON_ARRAY) && i < gaps->count; i++)
-        if (kim_json_int(kim_json_get(&gaps->items[i], "used"), 0) > 0)
-            return kim_json_text_of(&gaps->items[i], "identity");
+    kim_text text = kim_json_text_of(of, name);
+    return text.size ? strtod(text.bytes, NULL) : 0;
+}
+
+/* What closing the largest gaps would take away. */
+static void print_proposals(const kim_json *proposals)
+{
+    const kim_json *list = kim_json_get(proposals, "proposals");
+    if (!kim_json_is(list, KIM_JSON_ARRAY) || list->count == 0)
+        return;
+    printf("\nProposals for the %zu largest gaps: %.1f %% fewer actions on average; %.1f %% of what stays is under a condition\n", list->count,
+           100 * number_of(proposals, "mean_reduction"), 100 * number_of(proposals, "conditional_share"));
+}
+
+/* The largest gap of someone who used something: there is most to gain and least to fear. */
+static kim_text worth_proposing(const kim_json *proposals)
+{
+    for (size_t i = 0; kim_json_is(proposals, KIM_JSON_ARRAY) && i < proposals->count; i++)
+        if (kim_json_int(kim_json_get(kim_json_get(&proposals->items[i], "replay"), "used"), 0) > 0)
+            return kim_json_text_of(&proposals->items[i], "identity");
     return KIM_NO_TEXT;
 }
 
 static void print_next(const invocation *in, const answers *all)
 {
-    kim_text first = worth_proposing(kim_json_get(all->gaps, "gaps"));
+    kim_text first = worth_proposing(kim_json_get(all->proposals, "proposals"));
     const char *file = in->arguments[0], *more = in->argument_count > 1 ? " ..." : "";
     if (in->quiet)
         return;
@@ -254,7 +271,8 @@ static void print_for_people(const invocation *in, const answers *all, const sou
     print_found(all->status, found, style);
     print_findings(kim_json_get(all->findings, "findings"), style);
     print_part(&gaps, kim_json_get(all->gaps, "gaps"), style);
-    print_lacking(kim_json_get(kim_json_get(all->status, "coverage"), "lacking"), style);
+    print_proposals(all->proposals);
+    report_print_lacking(kim_json_get(kim_json_get(all->status, "coverage"), "lacking"), style);
     if (report_has_unread(found, notes) || found->passed_over > 0) {
         printf("\nCould not be read\n");
         report_print_notes(stdout, found, notes);
@@ -324,6 +342,10 @@ static int print_json_report(const answers *all, const sources *found, const rep
     if (all->gaps != NULL) {
         kim_json_key(to, "gaps");
         kim_json_put_json(to, kim_json_get(all->gaps, "gaps"));
+    }
+    if (all->proposals != NULL) {
+        kim_json_key(to, "proposals");
+        kim_json_put_json(to, all->proposals);
     }
     kim_json_end_object(to);
     kim_json_end_line(to);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "controller/present/cli/commands.h"
+#include "controller/present/cli/rows.h"
 #include "controller/present/cli/sources.h"
 
 /* What providers said of files that they could not read, or not wholly: the first ones, and how many. */
@@ -23,5 +24,9 @@ void report_print_notes(FILE *to, const sources *found, const report_notes *note
 /* The report on standard output, in in->form. Returns EXIT_FINE, EXIT_UNREAD, or -1 with err. */
 int report_print(const invocation *in, const char *socket, const sources *found, const report_notes *notes,
                  kim_error *err);
+
+/* What is not, or not fully, read (status's coverage.lacking): parts that lack the same in several scopes
+ * are one row. */
+void report_print_lacking(const kim_json *list, rows_style style);
 
 #endif
