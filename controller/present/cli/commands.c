@@ -182,8 +182,24 @@ const char *commands_nearest(const char *typed, const char *const *names, size_t
     return nearest;
 }
 
+/* "agent" alone is none: it names the commands that begin with it. */
+static bool name_family(const char *word, kim_error *err)
+{
+    char names[256] = "";
+    size_t used = 0, size = strlen(word);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strncmp(commands[i].name, word, size) == 0 && commands[i].name[size] == ' ' && used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", commands[i].name);
+    if (used > 0)
+        kim_fail(err, KIM_ERR_INPUT, "'%s' is one of %s; `kim help %s add` tells of one", word, names, word);
+    return used > 0;
+}
+
 static int no_such_command(const char *const *words, int count, kim_error *err)
 {
+    bool alone = count == 1 || words[1][0] == '-';
+    if (alone && name_family(words[0], err))
+        return -1;
     char typed[2 * NAME_MAX_BYTES + 2];
     const char *names[COMMANDS];
     bool two = count > 1 && strcmp(words[0], "agent") == 0;
