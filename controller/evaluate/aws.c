@@ -507,9 +507,8 @@ static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, b
     }
 }
 
-static void explain(evaluator *ev, const sides *s, const term *bare, const term *deny, const term *all, answer *out)
+static void explain(evaluator *ev, const term *bare, const term *deny, const term *all, answer *out)
 {
-    (void)s;
     answer_from_term(ev, all, out);
     if (out->verdict == ALLOWED) {
         out->reason = EXPLICIT_ALLOW;
@@ -555,6 +554,6 @@ int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err)
     const term *all = term_all(scratch, parts, sizeof parts / sizeof *parts);
     if (all == NULL || kim_arena_is_full(scratch))
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
-    explain(ev, &s, bare, deny, all, out);
+    explain(ev, bare, deny, all, out);
     return 0;
 }

@@ -47,11 +47,10 @@ static void write_piece(const piece *p, kim_json_writer *to)
     kim_json_end_object(to);
 }
 
-static size_t size_of(rendering *r, const piece *p, kim_error *err)
+static size_t size_of(const piece *p, kim_error *err)
 {
     size_t size = 0;
     kim_json_writer *plain = kim_json_writer_new(false);
-    (void)r;
     if (plain) {
         write_piece(p, plain);
         if (kim_json_writer_bytes(plain, &size, err) == NULL)
@@ -63,7 +62,7 @@ static size_t size_of(rendering *r, const piece *p, kim_error *err)
 
 static int add_piece(rendering *r, piece p, kim_error *err)
 {
-    size_t size = size_of(r, &p, err);
+    size_t size = size_of(&p, err);
     if (size == 0)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a policy");
     if (size + ENVELOPE_BYTES <= AWS_POLICY_MAX_BYTES) {
@@ -95,7 +94,7 @@ static int deal(rendering *r, const kim_json *statements, kim_error *err)
             return -1;
     r->policies = 1;
     for (size_t i = 0; i < r->count; i++) {
-        size_t size = size_of(r, &r->pieces[i], err) + 1;
+        size_t size = size_of(&r->pieces[i], err) + 1;
         if (filled + size > AWS_POLICY_MAX_BYTES) {
             if (r->policies == AWS_ATTACHED_MAX)
                 return kim_fail(err, KIM_ERR_LIMIT, "the proposal takes more than the %d policies that AWS lets one identity have; "
