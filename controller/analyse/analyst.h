@@ -12,6 +12,7 @@
 struct analyst {
     estate *es;
     evaluator *ev;
+    evaluator *closed; /* of the same estate without what was not read; NULL: not made yet (propose.c) */
     const catalogue *cat;
     window over;
     uint64_t *granted, *conditional, *used, *unseen; /* [catalogue_words] of the identity at hand */

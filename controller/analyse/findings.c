@@ -30,20 +30,31 @@ static int report(search *s, const char *kind, const char *severity, kim_text de
     return s->found(s->user, &f);
 }
 
-static int allowed_on_all(search *s, const char *action)
-{
-    const question q = {.provider = KIM_TEXT("aws"), .identity = s->identity->identity.id, .action = kim_text_of(action),
-                        .resource = KIM_TEXT("*"), .discover = true, .derive = true};
-    answer a;
-    return evaluate_can(s->a->ev, &q, &a, NULL) == 0 && a.verdict == ALLOWED;
-}
-
 static bool is_everything(kim_texts list)
 {
     for (size_t i = 0; i < list.count; i++)
         if (kim_text_is(list.items[i], "*"))
             return true;
     return false;
+}
+
+static int note_free(void *user, const own_statement *own)
+{
+    (void)user;
+    return !own->conditional && is_everything(own->statement->resources);
+}
+
+/* Where something that was not read could still take it away, the grant itself counts: to say nothing would
+ * hide it. */
+static bool allowed_on_all(search *s, const char *action)
+{
+    const question q = {.provider = KIM_TEXT("aws"), .identity = s->identity->identity.id, .action = kim_text_of(action),
+                        .resource = KIM_TEXT("*"), .discover = true, .derive = true};
+    answer a;
+    if (evaluate_can(s->a->ev, &q, &a, NULL) < 0)
+        return false;
+    return a.verdict == ALLOWED ||
+           (a.verdict == UNKNOWN && evaluate_own_grants(s->a->ev, q.identity, q.action, KIM_NO_TEXT, note_free, NULL) != 0);
 }
 
 /* "s3:*", "*": an allow of a whole service, on everything, without a condition. */

@@ -38,6 +38,7 @@ void analyst_free(analyst *a)
     if (a == NULL)
         return;
     evaluator_free(a->ev);
+    evaluator_free(a->closed);
     estate_release(a->es);
     free(a->granted);
     free(a);

@@ -8,7 +8,9 @@
  * with the same resources and condition then share a statement.
  *
  * The result is not believed but tried: an estate with the proposal in place of the identity's policies is
- * built, and each thing done is asked again on both.
+ * built, and each thing done is asked again on both. What was never read is left out of the two estates, so that
+ * "not known" on both sides cannot hide a use that no longer stands; where a use rests on what was not read
+ * (another account's policy), it is asked with that as well.
  */
 #include <stdlib.h>
 
@@ -17,7 +19,9 @@
 
 typedef struct element {
     kim_text action, resource, condition;
-    bool is_kept; /* the log does not show it: see the list of kept */
+    kim_texts not_resources; /* all but these, and `resource` is "*"; absent: `resource` alone */
+    bool is_kept;            /* the log does not show it: see the list of kept */
+    bool was_moved;          /* to its prefix, in this pass */
 } element;
 
 typedef struct work {
@@ -34,9 +38,10 @@ typedef struct work {
     size_t deny_count;
     bool failed;
     /* the thing at hand, while its grants are walked */
-    kim_text action, resource, reason;
+    kim_text action, resource, reason, condition;
     bool takes_no_resource, any_free;
     size_t alternatives;
+    evaluator *closed; /* the estate as it is, without what was not read */
 } work;
 
 /* ---- gathering ---- */
@@ -67,12 +72,23 @@ static void add_kept(work *w, kim_text action, kim_text resource, kim_text why)
     w->kept[w->kept_count++] = (kept){action, resource, why};
 }
 
-static void add_element(work *w, kim_text action, kim_text resource, kim_text condition)
+static bool same_texts(kim_texts a, kim_texts b)
 {
+    if (a.count != b.count || (a.items == NULL) != (b.items == NULL))
+        return false;
+    for (size_t i = 0; i < a.count; i++)
+        if (!kim_text_equal(a.items[i], b.items[i]))
+            return false;
+    return true;
+}
+
+static void add_element(work *w, kim_text resource, kim_texts not_resources, kim_text condition)
+{
+    kim_text action = w->action;
     bool is_kept = !kim_text_is_absent(w->reason);
     for (size_t i = 0; i < w->count; i++)
         if (kim_text_equal(w->elements[i].action, action) && kim_text_equal(w->elements[i].resource, resource) &&
-            kim_text_equal(w->elements[i].condition, condition)) {
+            kim_text_equal(w->elements[i].condition, condition) && same_texts(w->elements[i].not_resources, not_resources)) {
             w->elements[i].is_kept &= is_kept;
             return;
         }
@@ -82,7 +98,7 @@ static void add_element(work *w, kim_text action, kim_text resource, kim_text co
         return;
     }
     w->elements = items;
-    w->elements[w->count++] = (element){action, resource, condition, is_kept};
+    w->elements[w->count++] = (element){.action = action, .resource = resource, .condition = condition, .not_resources = not_resources, .is_kept = is_kept};
     if (is_kept)
         add_kept(w, action, resource, w->reason);
 }
@@ -108,33 +124,88 @@ static int count_own(void *user, const own_statement *own)
     return 0;
 }
 
+/* ---- what a statement covers ---- */
+
+#define ABSENT ((kim_texts){NULL, 0})
+#define NOT_NAMED KIM_TEXT("it was used, but the log does not name the resource that the grant speaks of")
+
+static bool is_within(kim_text narrow, kim_text wide)
+{
+    return kim_text_is(wide, "*") || glob_relate(narrow, wide) == GLOB_WITHIN;
+}
+
+static bool has_variable(kim_text pattern)
+{
+    return pattern.size && memmem(pattern.bytes, pattern.size, "${", 2) != NULL;
+}
+
+/* Is the resource (or all of the pattern) surely outside of these? */
+static bool is_outside(kim_text resource, kim_texts excluded)
+{
+    for (size_t i = 0; i < excluded.count; i++)
+        if (has_variable(excluded.items[i]) || glob_relate(resource, excluded.items[i]) != GLOB_DISJOINT)
+            return false;
+    return true;
+}
+
+static bool covers_whole(const kim_statement *s, kim_text resource)
+{
+    bool within = s->resources.items == NULL;
+    for (size_t i = 0; i < s->resources.count && !within; i++)
+        within = is_within(resource, s->resources.items[i]);
+    return within && is_outside(resource, s->not_resources);
+}
+
 /* ---- what was done ---- */
+
+static verdict ask(evaluator *ev, const work *w, kim_text action, kim_text resource)
+{
+    const question q = {.provider = KIM_TEXT("aws"), .identity = w->identity, .action = action,
+                        .resource = kim_text_is_absent(resource) ? KIM_TEXT("*") : resource, .discover = true, .derive = true};
+    answer a;
+    return evaluate_can(ev, &q, &a, NULL) == 0 ? a.verdict : DENIED;
+}
 
 static int see_free(void *user, const own_statement *own)
 {
     work *w = user;
     w->alternatives++;
-    w->any_free |= !own->conditional;
+    w->any_free |= !own->conditional && covers_whole(own->statement, w->resource);
     return 0;
+}
+
+/* The grant reaches no further than a part of what the log shows, or nobody knows how far: its own words stay. */
+static void take_words(work *w, const kim_statement *s)
+{
+    kim_text given = w->reason;
+    if (kim_text_is_absent(given))
+        w->reason = NOT_NAMED;
+    if (s->resources.items == NULL)
+        add_element(w, KIM_TEXT("*"), s->not_resources, s->condition.text);
+    for (size_t i = 0; i < s->resources.count; i++)
+        if (kim_text_is_absent(w->resource) || has_variable(s->resources.items[i]) ||
+            glob_relate(w->resource, s->resources.items[i]) != GLOB_DISJOINT)
+            add_element(w, s->resources.items[i], ABSENT, s->condition.text);
+    w->reason = given;
 }
 
 static int take_grant(void *user, const own_statement *own)
 {
     work *w = user;
     const kim_statement *s = own->statement;
-    if (w->any_free && own->conditional)
+    bool is_known = w->takes_no_resource || !kim_text_is_absent(w->resource);
+    if (w->any_free && own->conditional && is_known)
         return 0; /* another statement allows it without a condition */
-    if (!w->any_free && w->alternatives > 1 && kim_text_is_absent(w->reason))
-        add_kept(w, w->action, kim_text_is_absent(w->resource) ? KIM_TEXT("*") : w->resource,
+    if (!w->any_free && w->alternatives > 1 && is_known && kim_text_is_absent(w->reason))
+        add_kept(w, w->action, w->takes_no_resource ? KIM_TEXT("*") : w->resource,
                  KIM_TEXT("allowed under one of several conditions; the log does not show which held"));
     if (w->takes_no_resource)
-        add_element(w, w->action, KIM_TEXT("*"), s->condition.text);
-    else if (!kim_text_is_absent(w->resource))
-        add_element(w, w->action, w->resource, s->condition.text);
-    else if (s->not_resources.items)
-        add_element(w, w->action, KIM_TEXT("*"), s->condition.text);
-    for (size_t i = 0; !w->takes_no_resource && kim_text_is_absent(w->resource) && i < s->resources.count; i++)
-        add_element(w, w->action, s->resources.items[i], s->condition.text);
+        add_element(w, KIM_TEXT("*"), ABSENT, s->condition.text);
+    else if (is_known && (covers_whole(s, w->resource) ||
+                          (!glob_has_wildcard(w->resource) && ask(w->closed, w, w->action, w->resource) == ALLOWED)))
+        add_element(w, w->resource, ABSENT, s->condition.text);
+    else
+        take_words(w, s);
     return 0;
 }
 
@@ -149,6 +220,8 @@ static bool trace(work *w, kim_text action, kim_text resource, kim_text why)
     w->any_free = false;
     w->alternatives = 0;
     kim_text asked = w->takes_no_resource ? KIM_NO_TEXT : resource;
+    if (w->takes_no_resource)
+        w->resource = KIM_TEXT("*");
     evaluate_own_grants(w->a->ev, w->identity, action, asked, see_free, w);
     if (w->alternatives == 0)
         return false;
@@ -199,15 +272,21 @@ static kim_text step_up(kim_text resource, kim_arena *arena)
     return end > part ? kim_text_format(arena, "%.*s*", (int)end, resource.bytes) : KIM_NO_TEXT;
 }
 
-/* What is asked of a pattern is granted as firmly as what it stands for was. */
-static bool is_granted(work *w, kim_text action, kim_text pattern)
+/* Does a grant under the element's condition (or none) reach over all of the pattern in w->resource? */
+static int see_reach(void *user, const own_statement *own)
 {
-    const question q = {.provider = KIM_TEXT("aws"), .identity = w->identity, .action = action, .resource = pattern, .discover = true, .derive = true};
-    answer a;
-    if (evaluate_can(w->a->ev, &q, &a, NULL) < 0 || a.verdict == DENIED)
-        return false;
+    work *w = user;
+    const kim_text condition = own->statement->condition.text;
+    w->alternatives += (!own->conditional || kim_text_equal(condition, w->condition)) && covers_whole(own->statement, w->resource);
+    return 0;
+}
+
+static bool is_granted(work *w, const element *e, kim_text pattern)
+{
+    w->resource = pattern;
+    w->condition = e->condition;
     w->alternatives = 0;
-    evaluate_own_grants(w->a->ev, w->identity, action, pattern, see_free, w);
+    evaluate_own_grants(w->a->ev, w->identity, e->action, pattern, see_reach, w);
     return w->alternatives > 0;
 }
 
@@ -216,15 +295,19 @@ static bool is_granted(work *w, kim_text action, kim_text pattern)
 static bool gather_under_prefixes(work *w, size_t from, size_t until)
 {
     bool moved = false;
+    for (size_t i = from; i < until; i++)
+        w->elements[i].was_moved = false;
     for (size_t i = from; i < until; i++) {
         element *e = &w->elements[i];
-        kim_text up = step_up(e->resource, w->arena);
-        if (kim_text_is_absent(up) || !is_granted(w, e->action, up))
+        kim_text up = e->was_moved || e->not_resources.items ? KIM_NO_TEXT : step_up(e->resource, w->arena);
+        if (kim_text_is_absent(up) || !is_granted(w, e, up))
             continue;
         moved = true;
-        for (size_t k = i; k < until; k++)
-            if (kim_text_starts_with(w->elements[k].resource, (kim_text){up.bytes, up.size - 1}))
+        for (size_t k = from; k < until; k++)
+            if (kim_text_starts_with(w->elements[k].resource, (kim_text){up.bytes, up.size - 1})) {
                 w->elements[k].resource = up;
+                w->elements[k].was_moved = true;
+            }
     }
     return moved;
 }
@@ -282,15 +365,18 @@ static void widen(work *w)
 
 /* ---- fewer words for the same ---- */
 
-static bool is_within(kim_text narrow, kim_text wide)
+static bool reaches(const element *narrow, const element *wide)
 {
-    return kim_text_is(wide, "*") || glob_relate(narrow, wide) == GLOB_WITHIN;
+    if (wide->not_resources.items == NULL)
+        return is_within(narrow->resource, wide->resource);
+    return narrow->not_resources.items ? same_texts(narrow->not_resources, wide->not_resources)
+                                       : is_outside(narrow->resource, wide->not_resources);
 }
 
 static bool is_covered_by(const element *narrow, const element *wide)
 {
-    return kim_text_equal_nocase(narrow->action, wide->action) && is_within(narrow->resource, wide->resource) &&
-           (kim_text_equal(narrow->condition, wide->condition) || wide->condition.size == 0);
+    return kim_text_equal_nocase(narrow->action, wide->action) &&
+           (kim_text_equal(narrow->condition, wide->condition) || wide->condition.size == 0) && reaches(narrow, wide);
 }
 
 /* Drops elements that another covers. Of two that cover each other the first stays. */
@@ -309,12 +395,27 @@ static void drop_covered(work *w)
     w->failed |= gone == NULL;
 }
 
+/* An absent list comes first. */
+static int compare_lists(kim_texts a, kim_texts b)
+{
+    if (a.count != b.count || (a.items == NULL) != (b.items == NULL))
+        return a.items == NULL || (b.items && a.count < b.count) ? -1 : 1;
+    for (size_t i = 0; i < a.count; i++) {
+        int order = kim_text_compare(a.items[i], b.items[i]);
+        if (order)
+            return order;
+    }
+    return 0;
+}
+
 static int by_condition_action(const void *left, const void *right)
 {
     const element *a = left, *b = right;
     int order = kim_text_compare(a->condition, b->condition);
     if (order == 0)
         order = kim_text_compare(a->action, b->action);
+    if (order == 0)
+        order = compare_lists(a->not_resources, b->not_resources);
     return order ? order : kim_text_compare(a->resource, b->resource);
 }
 
@@ -332,7 +433,7 @@ static void drop_stale_kept(work *w)
     w->kept_count = left;
 }
 
-/* A run of elements of one action and condition. */
+/* A run of elements of one action and condition: resources, or one that is all but some. */
 typedef struct run {
     size_t first, count;
     bool done;
@@ -341,6 +442,8 @@ typedef struct run {
 static bool same_resources(const work *w, const run *a, const run *b)
 {
     if (a->count != b->count || !kim_text_equal(w->elements[a->first].condition, w->elements[b->first].condition))
+        return false;
+    if (!same_texts(w->elements[a->first].not_resources, w->elements[b->first].not_resources))
         return false;
     for (size_t i = 0; i < a->count; i++)
         if (!kim_text_equal(w->elements[a->first + i].resource, w->elements[b->first + i].resource))
@@ -357,6 +460,10 @@ static proposed_statement statement_of(const work *w, run *runs, size_t run_coun
 {
     proposed_statement s = {.actions = texts(w->arena, run_count), .resources = texts(w->arena, runs[at].count),
                             .condition = w->elements[runs[at].first].condition};
+    if (w->elements[runs[at].first].not_resources.items) {
+        s.not_resources = w->elements[runs[at].first].not_resources;
+        s.resources = ABSENT;
+    }
     for (size_t i = 0; i < runs[at].count && s.resources.items; i++)
         ((kim_text *)s.resources.items)[s.resources.count++] = w->elements[runs[at].first + i].resource;
     for (size_t i = at; i < run_count && s.actions.items; i++) {
@@ -385,7 +492,8 @@ static int write_statements(work *w, proposal *out)
         qsort(w->elements, w->count, sizeof *w->elements, by_condition_action);
     for (size_t i = 0; i < w->count; i++) {
         const element *e = &w->elements[i], *before = i ? &w->elements[i - 1] : NULL;
-        if (before && kim_text_equal(before->action, e->action) && kim_text_equal(before->condition, e->condition))
+        if (before && kim_text_equal(before->action, e->action) && kim_text_equal(before->condition, e->condition) &&
+            same_texts(before->not_resources, e->not_resources) && e->not_resources.items == NULL)
             runs[run_count - 1].count++;
         else
             runs[run_count++] = (run){.first = i, .count = 1};
@@ -430,70 +538,84 @@ static int add_proposal(estate_builder *builder, const kim_record *identity, con
     return estate_builder_add(builder, &r, NULL);
 }
 
-/* All of the estate but what identities are granted by policies of their own: no other is asked. */
-static bool belongs(const work *w, const kim_record *r)
+/* With a proposal, all of the estate but what identities are granted by policies of their own: no other is
+ * asked. A closed estate does not say what was not read. */
+static bool belongs(const work *w, const proposal *p, bool closed, const kim_record *r)
 {
-    if (r->type == KIM_EDGE)
+    if (closed && r->type == KIM_COVERAGE)
+        return false;
+    if (p && r->type == KIM_EDGE)
         return !(r->edge.kind == KIM_MEMBER_OF && kim_text_equal(r->edge.from, w->identity));
-    if (r->type == KIM_ATTACHMENT)
+    if (p && r->type == KIM_ATTACHMENT)
         return !kim_text_is(r->attachment.layer, "identity");
     return r->type != KIM_CREDENTIAL;
 }
 
-static estate *after(const work *w, const kim_record *identity, const char *catalogues_dir, const proposal *p)
+/* The estate with p in place of what identities are granted by policies of their own (NULL: as it is). */
+static evaluator *trial(const work *w, const kim_record *identity, const proposal *p, bool closed)
 {
-    estate_builder *builder = estate_builder_new(catalogues_dir, NULL);
-    if (builder == NULL)
-        return NULL;
-    for (int t = 1; t < KIM_RECORD_TYPES; t++) {
+    estate_builder *builder = estate_builder_new(estate_catalogues_dir(w->a->es), NULL);
+    bool fine = builder != NULL;
+    for (int t = 1; fine && t < KIM_RECORD_TYPES; t++) {
         size_t count;
         const kim_record *items = estate_records(w->a->es, (kim_record_type)t, &count);
-        for (size_t i = 0; i < count; i++)
-            if (belongs(w, &items[i]) && estate_builder_add(builder, &items[i], NULL) < 0) {
-                estate_builder_free(builder);
-                return NULL;
-            }
+        for (size_t i = 0; i < count && fine; i++)
+            fine = !belongs(w, p, closed, &items[i]) || estate_builder_add(builder, &items[i], NULL) == 0;
     }
-    if (add_proposal(builder, identity, p) < 0) {
+    if (fine && (closed || estate_is_complete(w->a->es)))
+        estate_builder_set_complete(builder);
+    if (!fine || (p && add_proposal(builder, identity, p) < 0)) {
         estate_builder_free(builder);
         return NULL;
     }
-    return estate_build(builder, NULL);
+    estate *es = estate_build(builder, NULL);
+    evaluator *ev = es ? evaluator_new(es, NULL) : NULL;
+    estate_release(es);
+    return ev;
 }
 
-static verdict ask(evaluator *ev, const work *w, kim_text action, kim_text resource)
+/* Does what was done stand as before? Where it rests on what was not read, `opened` is made to ask with that. */
+static bool stands(work *w, const kim_record *identity, const proposal *p, const used *done, evaluator *after, evaluator **opened)
 {
-    const question q = {.provider = KIM_TEXT("aws"), .identity = w->identity, .action = action,
-                        .resource = kim_text_is_absent(resource) ? KIM_TEXT("*") : resource, .discover = true, .derive = true};
-    answer a;
-    return evaluate_can(ev, &q, &a, NULL) == 0 ? a.verdict : DENIED;
+    verdict was = ask(w->closed, w, done->action, done->resource);
+    if (was != DENIED)
+        return ask(after, w, done->action, done->resource) >= was;
+    if (*opened == NULL)
+        *opened = trial(w, identity, p, false);
+    w->failed |= *opened == NULL;
+    return *opened && ask(*opened, w, done->action, done->resource) >= ask(w->a->ev, w, done->action, done->resource);
 }
 
 static int replay(work *w, const kim_record *identity, const used *items, size_t count, proposal *p, kim_error *err)
 {
-    estate *es = after(w, identity, estate_catalogues_dir(w->a->es), p);
-    evaluator *ev = es ? evaluator_new(es, err) : NULL;
-    estate_release(es);
-    if (ev == NULL)
-        return kim_fail(err, KIM_ERR_NOMEM, "no memory to replay a proposal");
-    for (size_t i = 0; i < count; i++) {
-        verdict was = ask(w->a->ev, w, items[i].action, items[i].resource);
-        if (was == DENIED)
-            continue; /* granted by something that is gone, or by a resource's policy of another account */
+    evaluator *after = trial(w, identity, p, true), *opened = NULL;
+    for (size_t i = 0; after && i < count; i++) {
+        if (ask(w->a->ev, w, items[i].action, items[i].resource) == DENIED)
+            continue; /* granted by something that is gone */
         p->used_count++;
-        p->still_allowed += ask(ev, w, items[i].action, items[i].resource) >= was;
+        p->still_allowed += stands(w, identity, p, &items[i], after, &opened);
     }
-    for (size_t i = 0; i < w->count; i++) {
+    for (size_t i = 0; after && i < w->count; i++) {
         const element *e = &w->elements[i];
-        p->new_access |= ask(ev, w, e->action, e->resource) > ask(w->a->ev, w, e->action, e->resource);
+        p->new_access |= ask(after, w, e->action, e->resource) > ask(w->closed, w, e->action, e->resource);
     }
-    if (evaluate_granted(ev, w->identity, w->a->granted, w->a->conditional, err) == 0)
-        for (size_t i = 0; i < catalogue_words(w->a->cat); i++) {
-            p->proposed += (size_t)__builtin_popcountll(w->a->granted[i]);
-            p->conditional += (size_t)__builtin_popcountll(w->a->conditional[i]);
-        }
-    evaluator_free(ev);
-    return 0;
+    int result = after && !w->failed ? evaluate_granted(after, w->identity, w->a->granted, w->a->conditional, err)
+                                     : kim_fail(err, KIM_ERR_NOMEM, "no memory to replay a proposal");
+    for (size_t i = 0; result == 0 && i < catalogue_words(w->a->cat); i++) {
+        p->proposed += (size_t)__builtin_popcountll(w->a->granted[i]);
+        p->conditional += (size_t)__builtin_popcountll(w->a->conditional[i]);
+    }
+    evaluator_free(after);
+    evaluator_free(opened);
+    return result;
+}
+
+static bool is_listed(const work *w, const element *e)
+{
+    for (size_t i = 0; i < w->kept_count; i++)
+        if (kim_text_equal(w->kept[i].action, e->action) && kim_text_equal(w->kept[i].resource, e->resource))
+            return true;
+    return e->is_kept;
 }
 
 /* An element is needless where each thing done that it covers is covered by another as well. */
@@ -501,15 +623,12 @@ static size_t count_needless(const work *w, const used *items, size_t count)
 {
     size_t needless = 0;
     for (size_t i = 0; i < w->count; i++) {
-        bool needed = w->elements[i].is_kept;
-        for (size_t k = 0; k < w->kept_count && !needed; k++)
-            needed = kim_text_equal(w->kept[k].action, w->elements[i].action);
+        const element *e = &w->elements[i];
+        bool needed = is_listed(w, e);
         for (size_t u = 0; u < count && !needed; u++) {
-            kim_text resource = kim_text_is_absent(items[u].resource) ? w->elements[i].resource : items[u].resource;
-            const element done = {items[u].action, resource, w->elements[i].condition, false};
-            if (!is_covered_by(&done, &w->elements[i]) && !kim_text_equal_nocase(items[u].action, w->elements[i].action))
-                continue;
-            bool elsewhere = false;
+            const element done = {.action = items[u].action, .condition = e->condition,
+                                  .resource = kim_text_is_absent(items[u].resource) ? e->resource : items[u].resource};
+            bool elsewhere = !is_covered_by(&done, e);
             for (size_t k = 0; k < w->count && !elsewhere; k++)
                 elsewhere = k != i && is_covered_by(&done, &w->elements[k]);
             needed = !elsewhere;
@@ -558,7 +677,10 @@ const proposal *analyst_propose(analyst *a, kim_text identity, const used *items
     work w = {.a = a, .arena = arena, .identity = identity, .replaces = KIM_NEW_ARRAY(arena, kim_text, own),
               .denies = (const kim_statement **)kim_arena_array(arena, own, sizeof *w.denies)};
     proposal *p = KIM_NEW(arena, proposal);
-    if (w.replaces == NULL || w.denies == NULL || p == NULL)
+    if (a->closed == NULL)
+        a->closed = trial(&w, known, NULL, true);
+    w.closed = a->closed;
+    if (w.replaces == NULL || w.denies == NULL || p == NULL || w.closed == NULL)
         goto nomem;
     evaluate_own(a->ev, identity, note_own, &w);
     trace_used(&w, items, count);
