@@ -301,6 +301,14 @@ static void merge(kim_arena *arena, kim_record *into, const kim_record *from)
     }
 }
 
+/* A part that one source could read is read, whoever else could not: the better status stays. */
+static bool tells_more(const kim_coverage *one, const kim_coverage *other)
+{
+    if (one->status != other->status)
+        return one->status < other->status;
+    return kim_text_compare(one->why, other->why) > 0;
+}
+
 int estate_builder_add(estate_builder *builder, const kim_record *record, kim_error *err)
 {
     if (record->type == KIM_USAGE)
@@ -329,6 +337,8 @@ int estate_builder_add(estate_builder *builder, const kim_record *record, kim_er
         return 0; /* one source could read what another could not: what was read counts */
     } else if (is_shared(record->type)) {
         merge(builder->es->arena, &copy, &s->items[at->index - 1]);
+    } else if (record->type == KIM_COVERAGE && tells_more(&s->items[at->index - 1].coverage, &copy.coverage)) {
+        return 0;
     }
     s->items[at->index - 1] = copy;
     return 0;
