@@ -10,6 +10,7 @@
  * Each part is handed, as text, to the reader of the answer that it is.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "plugins/aws/arn.h"
 #include "plugins/aws/parts.h"
@@ -40,6 +41,14 @@ static int hand_on(aws_reading *r, const char *kind, kim_text account, kim_text 
 
 /* ---- an account ---- */
 
+/* An empty list says that there are no tags; none says that nobody asked. */
+static kim_pairs bucket_tags(aws_reading *r, const kim_json *tags)
+{
+    if (kim_json_is(tags, KIM_JSON_ARRAY) && tags->count == 0)
+        return (kim_pairs){KIM_NEW(r->out->arena, kim_pair), 0};
+    return aws_tags(r->out->arena, tags);
+}
+
 /* {"Name","Region","Arn","Policy","PublicAccessBlockConfiguration","TagSet"} */
 static int read_bucket(aws_reading *r, const kim_json *bucket)
 {
@@ -50,7 +59,7 @@ static int read_bucket(aws_reading *r, const kim_json *bucket)
         arn = aws_read_arn(r, "s3", KIM_TEXT(""), KIM_TEXT(""), name);
     kim_record record = {.type = KIM_RESOURCE,
                          .resource = {.id = arn, .type = KIM_TEXT("s3:bucket"), .name = name,
-                                      .tags = aws_tags(r->out->arena, kim_json_get(bucket, "TagSet")),
+                                      .tags = bucket_tags(r, kim_json_get(bucket, "TagSet")),
                                       .facts = aws_public_access_block(r->out->arena, kim_json_get(bucket, "PublicAccessBlockConfiguration"))}};
     if (aws_read_put(r, &record) < 0)
         return -1;
@@ -157,9 +166,22 @@ static kim_text level_of(aws_reading *r, kim_text organization, kim_text id)
     return aws_concat(r->out->arena, scope, id);
 }
 
+/* A level on which no SCP hangs allows nothing, which is not the same as one that nobody told of. */
+static int attach_nothing(aws_reading *r, kim_text level)
+{
+    const char *layer = "scp";
+    kim_text id = aws_concat3(r->out->arena, level, KIM_TEXT("/no-"), kim_text_of(layer));
+    kim_record policy = {.type = KIM_POLICY, .policy = {.id = id, .name = KIM_TEXT("none attached"), .kind = kim_text_of(layer)}};
+    kim_record record = {.type = KIM_ATTACHMENT,
+                         .attachment = {.policy = id, .layer = kim_text_of(layer), .on_scope = level}};
+    return aws_read_put(r, &policy) < 0 ? -1 : aws_read_put(r, &record);
+}
+
 static int attach_all(aws_reading *r, kim_text level, const char *layer, const kim_json *policies)
 {
     kim_texts arns = kim_json_texts(policies, r->out->arena);
+    if (kim_json_is(policies, KIM_JSON_ARRAY) && policies->count == 0 && strcmp(layer, "scp") == 0)
+        return attach_nothing(r, level);
     for (size_t i = 0; i < arns.count; i++) {
         kim_record record = {.type = KIM_ATTACHMENT,
                              .attachment = {.policy = arns.items[i], .layer = kim_text_of(layer), .on_scope = level}};
@@ -214,6 +236,29 @@ static int read_policies(aws_reading *r, const kim_json *policies)
     return 0;
 }
 
+/* AWS's own, which every organisation has and a collector may leave out.
+ * Source: AWS Organizations User Guide, "Service control policies", "Resource control policies". */
+static const struct { kim_text arn; const char *name, *type, *statement; } full_access[] = {
+    {KIM_TEXT("arn:aws:organizations::aws:policy/service_control_policy/p-FullAWSAccess"), "FullAWSAccess",
+     "SERVICE_CONTROL_POLICY", "{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}"},
+    {KIM_TEXT("arn:aws:organizations::aws:policy/resource_control_policy/p-RCPFullAWSAccess"), "RCPFullAWSAccess",
+     "RESOURCE_CONTROL_POLICY", "{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\",\"Resource\":\"*\"}"},
+};
+
+static int put_full_access(aws_reading *r, const kim_json *told)
+{
+    for (size_t i = 0; i < sizeof full_access / sizeof *full_access; i++) {
+        if (kim_json_get_text(told, full_access[i].arn))
+            continue;
+        kim_text text = kim_text_format(r->out->arena, "{\"%.*s\":{\"Name\":\"%s\",\"Type\":\"%s\",\"Content\":{\"Version\":\"2012-10-17\",\"Statement\":[%s]}}}",
+                                        KIM_PRINT(full_access[i].arn), full_access[i].name, full_access[i].type, full_access[i].statement);
+        const kim_json *own = text.bytes ? kim_json_parse(text.bytes, text.size, r->origin, r->out->arena, r->err) : NULL;
+        if (own == NULL || read_policies(r, own) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int read_organization(aws_reading *r, kim_text id, kim_text value)
 {
     kim_arena_reset(r->out->arena);
@@ -239,7 +284,8 @@ static int read_organization(aws_reading *r, kim_text id, kim_text value)
         read_levels(r, id, kim_json_get(organization, "Roots")) < 0 ||
         read_levels(r, id, kim_json_get(organization, "OrganizationalUnits")) < 0 ||
         read_levels(r, id, kim_json_get(organization, "Accounts")) < 0 ||
-        read_policies(r, kim_json_get(organization, "Policies")) < 0)
+        read_policies(r, kim_json_get(organization, "Policies")) < 0 ||
+        put_full_access(r, kim_json_get(organization, "Policies")) < 0)
         return -1;
     return aws_read_covered(r, "organizations", KIM_NO_TEXT);
 }
