@@ -220,6 +220,8 @@ static weight weigh_chain(deciding *d, const account *a, const layer *l)
         if (!list->is_set)
             continue;
         weight one = weigh(d, list, l);
+        if (l == &RCP && !estate_is_complete(ev->es))
+            one.allow = &term_true; /* RCPFullAWSAccess hangs on every level and cannot be taken off */
         if (one.allow == &term_false)
             note(ev, (say){.layer = l->name, .target = target_name(a->chain[i]->id)});
         all.allow = term_and(ev->scratch, all.allow, one.allow);
@@ -251,8 +253,7 @@ static bool resource_side_is_required(const deciding *d, kim_text action)
            kim_text_starts_with(a->parts[5], KIM_TEXT("key/"));
 }
 
-/* What holds the policy of a resource: an object's is its bucket's, an index's its table's. */
-static const target *find_target(const rules *r, const arn *a)
+const target *aws_target(const rules *r, const arn *a)
 {
     const target *exact = rules_target(r, a->whole);
     if (exact || a->count < ARN_PARTS)
@@ -261,41 +262,70 @@ static const target *find_target(const rules *r, const arn *a)
     const char *slash = last.size ? memchr(last.bytes, '/', last.size) : NULL;
     if (kim_text_is(service, "s3") && slash)
         return rules_target(r, (kim_text){a->whole.bytes, (size_t)(slash - a->whole.bytes)});
-    if (kim_text_is(service, "dynamodb") && slash) {
-        const char *second = memchr(slash + 1, '/', last.size - (size_t)(slash + 1 - last.bytes));
-        if (second)
-            return rules_target(r, (kim_text){a->whole.bytes, (size_t)(second - a->whole.bytes)});
-    }
+    const char *second = slash ? memchr(slash + 1, '/', last.size - (size_t)(slash + 1 - last.bytes)) : NULL;
+    kim_text rest = second ? (kim_text){second, last.size - (size_t)(second - last.bytes)} : KIM_TEXT("");
+    bool is_index = kim_text_is(service, "dynamodb") && kim_text_starts_with(rest, KIM_TEXT("/index/"));
+    bool is_document = kim_text_is(service, "es") && second;
+    if (is_index || is_document)
+        return rules_target(r, (kim_text){a->whole.bytes, (size_t)(second - a->whole.bytes)});
     return NULL;
 }
 
 /* Services whose resources can carry a policy of their own, and the coverage part that tells whether
- * these were read. Source: IAM User Guide, "AWS services that work with IAM", column resource-based
- * policies; those that kim collects. */
-static const struct { kim_text service, part; } with_policies[] = {
-    {KIM_TEXT("s3"), KIM_TEXT("s3:bucket-policy")}, {KIM_TEXT("kms"), KIM_TEXT("kms:key-policy")},
-    {KIM_TEXT("sqs"), KIM_TEXT("sqs:queue-policy")}, {KIM_TEXT("sns"), KIM_TEXT("sns:topic-policy")},
-    {KIM_TEXT("lambda"), KIM_TEXT("lambda:policy")}, {KIM_TEXT("secretsmanager"), KIM_TEXT("secretsmanager:resource-policy")},
-    {KIM_TEXT("ecr"), KIM_TEXT("ecr:repository-policy")}, {KIM_TEXT("dynamodb"), KIM_TEXT("dynamodb:resource-policy")},
-    {KIM_TEXT("events"), KIM_TEXT("events:bus-policy")}, {KIM_TEXT("execute-api"), KIM_TEXT("apigateway:policy")},
-    {KIM_TEXT("backup"), KIM_TEXT("backup:vault-policy")}, {KIM_TEXT("elasticfilesystem"), KIM_TEXT("elasticfilesystem:file-system-policy")},
+ * these were read; a part of NULL: kim collects none of them. Source: IAM User Guide, "AWS services that
+ * work with IAM", column resource-based policies. */
+static const struct { const char *service, *part; } with_policies[] = {
+    {"s3", "s3:bucket-policy"}, {"kms", "kms:key-policy"}, {"sqs", "sqs:queue-policy"}, {"sns", "sns:topic-policy"},
+    {"lambda", "lambda:policy"}, {"secretsmanager", "secretsmanager:resource-policy"},
+    {"ecr", "ecr:repository-policy"}, {"dynamodb", "dynamodb:resource-policy"}, {"events", "events:event-bus-policy"},
+    {"execute-api", "apigateway:policy"}, {"backup", "backup:vault-policy"},
+    {"elasticfilesystem", "elasticfilesystem:file-system-policy"}, {"glacier", "glacier:vault-policy"},
+    {"es", "es:domain-policy"}, {"acm-pca", NULL}, {"bedrock", NULL}, {"cloudhsm", NULL}, {"cloudtrail", NULL},
+    {"codeartifact", NULL}, {"codebuild", NULL}, {"comprehend", NULL}, {"glue", NULL}, {"imagebuilder", NULL},
+    {"kafka", NULL}, {"kinesis", NULL}, {"lex", NULL}, {"logs", NULL}, {"mediastore", NULL},
+    {"network-firewall", NULL}, {"networkmanager", NULL}, {"oam", NULL}, {"redshift", NULL},
+    {"redshift-serverless", NULL}, {"refactor-spaces", NULL}, {"rekognition", NULL}, {"resource-explorer-2", NULL},
+    {"s3-outposts", NULL}, {"s3express", NULL}, {"s3tables", NULL}, {"s3vectors", NULL}, {"sagemaker", NULL},
+    {"schemas", NULL}, {"serverlessrepo", NULL}, {"servicediscovery", NULL}, {"ses", NULL}, {"signer", NULL},
+    {"ssm", NULL}, {"ssm-contacts", NULL}, {"ssm-incidents", NULL}, {"vpc-lattice", NULL},
 };
 
-/* A resource's policy that could not be read. */
-static const term *missing_policy(deciding *d, const char *side)
+/* Keys and roles cannot be without a policy: where none of theirs is in the estate it was not read. */
+static bool lacks_its_policy(const aws_request *r, bool is_role)
+{
+    if (r->target && r->target->policies.is_set)
+        return false;
+    if (!is_role)
+        return kim_text_is(r->resource.parts[2], "kms") && kim_text_starts_with(r->resource.parts[5], KIM_TEXT("key/"));
+    const holder *role = rules_holder(r->ev->r, r->resource.whole);
+    return role && role->identity;
+}
+
+/* Is the policy of this resource one that was not read? */
+static bool is_policy_missing(const aws_request *r, kim_text action, kim_text id)
+{
+    bool is_role = is_sts_assume(action);
+    const char *part = is_role ? "iam" : NULL;
+    size_t i = 0, count = sizeof with_policies / sizeof *with_policies;
+    while (i < count && !kim_text_is(r->resource.parts[2], with_policies[i].service))
+        i++;
+    if (is_role ? !kim_text_is(r->resource.parts[2], "iam") : i == count)
+        return false;
+    if (r->resource_account == NULL || r->resource_account->is_strange || lacks_its_policy(r, is_role))
+        return true;
+    part = is_role ? part : with_policies[i].part;
+    return part && account_part_is_unread(r->ev, r->resource_account, kim_text_of(part), id);
+}
+
+static const term *missing_policy(deciding *d, kim_text action, const char *side)
 {
     aws_request *r = &d->request;
     if (estate_is_complete(r->ev->es) || d->takes_no_resource || r->resource.count < ARN_PARTS || r->resource.is_everything)
         return &term_false;
-    for (size_t i = 0; i < sizeof with_policies / sizeof *with_policies; i++) {
-        if (!kim_text_equal(r->resource.parts[2], with_policies[i].service))
-            continue;
-        kim_text id = r->target ? r->target->id : r->resource.whole;
-        if (r->resource_account && !account_part_is_unread(r->ev, r->resource_account, with_policies[i].part, id))
-            return &term_false;
-        return unread(r->ev, side, kim_text_format(r->ev->scratch, "the policy of %.*s", KIM_PRINT(id)));
-    }
-    return &term_false;
+    kim_text id = r->target ? r->target->id : r->resource.whole;
+    if (!is_policy_missing(r, action, id))
+        return &term_false;
+    return unread(r->ev, side, kim_text_format(r->ev->scratch, "the policy of %.*s", KIM_PRINT(id)));
 }
 
 static const account *find_resource_account(aws_request *r)
@@ -325,7 +355,7 @@ static int start(evaluator *ev, const question *q, deciding *d, kim_text *action
     if (caller_read(ev, q, &r->caller, err) < 0)
         return -1;
     d->bits = action_index_rules(ev->index, *action);
-    r->target = find_target(ev->r, &r->resource);
+    r->target = aws_target(ev->r, &r->resource);
     if (r->caller.account.size)
         r->caller_account = account_of(ev, r->caller.account);
     r->resource_account = find_resource_account(r);
@@ -357,24 +387,26 @@ static void weigh_caller(deciding *d, sides *s)
     s->identity = weigh(d, h ? &h->grants : NULL, &IDENTITY);
     s->boundary = weigh_ceiling(d, h ? &h->boundary : NULL, &BOUNDARY);
     s->session = weigh_ceiling(d, h ? &h->session : NULL, &SESSION);
-    if (r->caller.kind == CALLER_ROOT) { /* the root user may do everything that no guardrail forbids */
+    if (r->caller.kind == CALLER_ROOT && !r->caller.is_anyone) { /* the root user may do everything that no guardrail forbids */
         s->identity.allow = s->boundary.allow = s->session.allow = &term_true;
         s->identity.deny = s->boundary.deny = &term_false;
     } else if (r->caller.kind == CALLER_FEDERATED_USER && (h == NULL || !h->session.is_set)) {
         s->session.allow = &term_false; /* GetFederationToken without a policy gives no permissions */
     }
     bool is_known = estate_is_complete(ev->es) || (r->caller_account->is_read && h && h->identity);
-    if (!is_known && r->caller.kind != CALLER_ROOT) {
+    if (r->caller.is_anyone || (!is_known && r->caller.kind != CALLER_ROOT)) {
         kim_text what = kim_text_format(ev->scratch, "the policies of %.*s", KIM_PRINT(r->caller.text));
         s->identity.allow = unread(ev, "allow", what);
         s->identity.deny = unread(ev, "deny", what);
     }
 }
 
-static const policy_list *endpoint_policies(aws_request *r)
+/* *strange: the endpoint that the request came through, where others were read and it was not. */
+static const policy_list *endpoint_policies(aws_request *r, kim_text *strange)
 {
     evaluator *ev = r->ev;
     size_t count;
+    *strange = KIM_NO_TEXT;
     const target *targets = rules_targets(ev->r, &count);
     if (estate_is_complete(ev->es)) {
         for (size_t i = 0; i < count; i++)
@@ -387,9 +419,24 @@ static const policy_list *endpoint_policies(aws_request *r)
         if (!kim_text_equal_nocase(e->key, KIM_TEXT("aws:SourceVpce")) || e->values.count != 1)
             continue;
         const target *t = rules_target(ev->r, e->values.items[0]);
+        if (t == NULL && part_was_read(ev, KIM_TEXT("ec2:vpc-endpoint")))
+            *strange = e->values.items[0];
         return t ? &t->endpoint : NULL;
     }
     return NULL;
+}
+
+static weight weigh_endpoint(deciding *d)
+{
+    kim_text strange;
+    evaluator *ev = d->request.ev;
+    weight w = weigh_ceiling(d, endpoint_policies(&d->request, &strange), &ENDPOINT);
+    if (!kim_text_is_absent(strange)) {
+        kim_text what = kim_text_format(ev->scratch, "the policy of endpoint %.*s", KIM_PRINT(strange));
+        w.allow = unread(ev, "allow", what);
+        w.deny = unread(ev, "deny", what);
+    }
+    return w;
 }
 
 /* Block Public Access: a public policy counts for the bucket's own account and for services alone. */
@@ -425,7 +472,7 @@ static sides weigh_all(deciding *d, kim_text action)
     if (is_of_account(&r->caller))
         weigh_caller(d, &s);
     s.resource = weigh(d, r->target ? &r->target->policies : NULL, &RESOURCE);
-    const term *missing_allow = missing_policy(d, "allow"), *missing_deny = missing_policy(d, "deny");
+    const term *missing_allow = missing_policy(d, action, "allow"), *missing_deny = missing_policy(d, action, "deny");
     s.resource.allow = term_or(ev->scratch, s.resource.allow, missing_allow);
     s.resource.deny = term_or(ev->scratch, s.resource.deny, missing_deny);
     for (int g = GRADE_ACCOUNT; g < GRADES; g++)
@@ -437,7 +484,7 @@ static sides weigh_all(deciding *d, kim_text action)
     bool under_rcp = known ? known->takes_rcp : true;
     s.rcp = under_rcp && r->resource_account && !r->resource_account->is_management && !r->caller.is_service_linked
                 ? weigh_chain(d, r->resource_account, &RCP) : open;
-    s.endpoint = weigh_ceiling(d, endpoint_policies(r), &ENDPOINT);
+    s.endpoint = weigh_endpoint(d);
     return s;
 }
 
@@ -542,7 +589,7 @@ int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err)
         *out = (answer){.verdict = ALLOWED, .reason = BYPASS};
         return 0;
     }
-    if (d.request.caller.kind == CALLER_ROOT && kim_text_is(action, "sts:assumerole"))
+    if (d.request.caller.kind == CALLER_ROOT && !d.request.caller.is_anyone && kim_text_is(action, "sts:assumerole"))
         return 0; /* STS API, AssumeRole: not with root credentials */
     sides s = weigh_all(&d, action);
     kim_arena *scratch = ev->scratch;

@@ -60,6 +60,17 @@ static bool account_part_is_read(const evaluator *ev, const account *a, kim_text
     return false;
 }
 
+/* Was any part of the account read? Its place is told by its organisation. */
+static bool has_any_part(const evaluator *ev, kim_text scope)
+{
+    size_t count;
+    const kim_record *items = estate_records(ev->es, KIM_COVERAGE, &count);
+    for (size_t i = 0; i < count; i++)
+        if (kim_text_equal(items[i].scope, scope) && items[i].coverage.status != KIM_UNREADABLE)
+            return true;
+    return false;
+}
+
 static kim_text scope_of(evaluator *ev, kim_text id)
 {
     return kim_text_format(ev->kept, "aws:%.*s", KIM_PRINT(id));
@@ -118,7 +129,8 @@ static void find_guardrails(evaluator *ev, account *a)
     }
     /* A member's own agent cannot read the organisation; where another's did, the chain tells all. */
     if (a->organization.size == 0)
-        a->organization_unread |= account_part_is_unread(ev, a, KIM_TEXT("organizations"), KIM_NO_TEXT);
+        a->organization_unread |= account_part_is_unread(ev, a, KIM_TEXT("organizations"), KIM_NO_TEXT) ||
+                              (a->scope == NULL && !complete);
 }
 
 static account *make_account(evaluator *ev, kim_text id)
@@ -134,6 +146,7 @@ static account *make_account(evaluator *ev, kim_text id)
     find_guardrails(ev, a);
     a->is_read = estate_is_complete(ev->es) ||
                  (a->scope && (account_part_is_read(ev, a, KIM_TEXT("iam")) || has_identities(ev, scope)));
+    a->is_strange = !a->is_read && !has_any_part(ev, scope);
     return a;
 }
 

@@ -16,6 +16,7 @@ struct account {
     bool is_management;       /* guardrails of the organisation do not bind it */
     bool has_scp, has_rcp;    /* the organisation uses them */
     bool is_read;             /* its identities and their policies are in the estate */
+    bool is_strange;          /* nothing of it is in the estate but, at most, its place */
     bool organization_unread; /* its place or its guardrails could not be read */
 };
 

@@ -12,9 +12,9 @@ static kim_text last_part(kim_text path)
 
 static bool is_service_linked(const caller *c)
 {
-    if (kim_text_starts_with(c->name, KIM_TEXT("AWSServiceRoleFor")))
-        return true;
-    return c->role_arn.size && memmem(c->role_arn.bytes, c->role_arn.size, ":role/aws-service-role/", 23) != NULL;
+    if (c->role_arn.size)
+        return memmem(c->role_arn.bytes, c->role_arn.size, ":role/aws-service-role/", 23) != NULL;
+    return kim_text_starts_with(c->name, KIM_TEXT("AWSServiceRoleFor")); /* a session's ARN drops the path */
 }
 
 static void read_session(evaluator *ev, kim_text rest, caller *out)
@@ -75,7 +75,7 @@ static bool all_digits(kim_text text)
 
 int caller_read(evaluator *ev, const question *q, caller *out, kim_error *err)
 {
-    *out = (caller){.text = q->identity, .discover = q->discover};
+    *out = (caller){.text = q->identity, .discover = q->discover, .is_anyone = q->anyone_of_account};
     if (q->federated.size) {
         out->kind = CALLER_IDP;
         out->text = q->federated;

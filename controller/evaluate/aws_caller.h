@@ -24,6 +24,7 @@ typedef struct caller {
     const holder *holder;  /* what hangs on it; NULL: nothing is known */
     bool is_service_linked;
     bool discover;         /* a role stands for any session of it */
+    bool is_anyone;        /* an account's root that stands for whoever is in the account */
 } caller;
 
 /* Errors: KIM_ERR_INPUT  the text names no AWS principal */

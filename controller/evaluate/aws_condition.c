@@ -661,6 +661,41 @@ static const term *decide_each(const test *t, kim_texts given, context *c, kim_a
     return constant(best != VOID && (best == YES) != t->op->negated);
 }
 
+/* Does a value that begins so match this one, whatever follows? */
+static outcome matches_beginning(const test *t, kim_text want, kim_text begin)
+{
+    bool like = kim_text_ends_with(kim_text_of(t->op->name), KIM_TEXT("Like"));
+    size_t fixed = 0;
+    if (want.size == 0)
+        return NO;
+    if (memmem(want.bytes, want.size, "${", 2))
+        return OPEN;
+    while (fixed < want.size && !(like && (want.bytes[fixed] == '*' || want.bytes[fixed] == '?')))
+        fixed++;
+    size_t both = fixed < begin.size ? fixed : begin.size;
+    if (memcmp(want.bytes, begin.bytes, both) != 0 || (fixed == want.size && want.size <= begin.size))
+        return NO;
+    bool open_end = like && want.bytes[want.size - 1] == '*';
+    return open_end && glob_match(want, begin) ? YES : OPEN;
+}
+
+/* The value is not known but for its beginning. */
+static const term *decide_beginning(const test *t, kim_text begin, kim_arena *scratch)
+{
+    static const char *const exact[] = {"StringEquals", "StringNotEquals", "StringLike", "StringNotLike"};
+    outcome best = NO;
+    size_t i = 0;
+    while (i < 4 && strcmp(t->op->name, exact[i]) != 0)
+        i++;
+    if (i == 4)
+        return itself(t, true, scratch);
+    for (i = 0; i < t->raw.count && best != YES; i++) {
+        outcome one = matches_beginning(t, t->raw.items[i], begin);
+        best = one == NO ? best : one;
+    }
+    return best == OPEN ? itself(t, true, scratch) : constant((best == YES) != t->op->negated);
+}
+
 static const term *decide(const test *t, context *c, kim_arena *scratch)
 {
     key_value value = context_value(c, t->key);
@@ -673,6 +708,9 @@ static const term *decide(const test *t, context *c, kim_arena *scratch)
         return t->quantifier == EACH_ONE ? decide_each(t, value.values, c, scratch)
                                          : decide_set(t, value.values, c, scratch);
     case KEY_PRESENT:
+        if (value.values.count)
+            return decide_beginning(t, value.values.items[0], scratch);
+        break;
     case KEY_UNKNOWN:
         break;
     }

@@ -33,6 +33,8 @@ static key_value principal_arn(aws_request *r, kim_text rest)
     (void)rest;
     if (!is_principal(r))
         return absent();
+    if (r->caller.is_anyone)
+        return (key_value){.state = KEY_PRESENT};
     if (r->caller.kind != CALLER_SESSION)
         return given(r, r->caller.text);
     if (r->caller.role_arn.size)
@@ -54,6 +56,8 @@ static key_value principal_type(aws_request *r, kim_text rest)
         [CALLER_ANONYMOUS] = {"Anonymous", 9},
     };
     (void)rest;
+    if (r->caller.is_anyone)
+        return (key_value){.state = KEY_PRESENT};
     return r->caller.kind == CALLER_SERVICE || r->caller.kind == CALLER_IDP ? absent() : given(r, names[r->caller.kind]);
 }
 
@@ -132,6 +136,8 @@ static bool may_bring_tags(const aws_request *r)
 
 static key_value principal_tag(aws_request *r, kim_text rest)
 {
+    if (r->caller.is_anyone)
+        return unknown();
     if (!is_principal(r) || r->caller.kind == CALLER_ROOT)
         return absent();
     const holder *h = r->caller.holder;
@@ -139,7 +145,7 @@ static key_value principal_tag(aws_request *r, kim_text rest)
         return unknown();
     kim_text value = tag_value(h->identity->identity.tags, rest);
     bool is_session = r->caller.kind == CALLER_ROLE || r->caller.kind == CALLER_SESSION;
-    if (is_session && may_bring_tags(r))
+    if (is_session && r->q->discover && may_bring_tags(r)) /* strict: the session brings what is given, else nothing */
         return unknown();
     return kim_text_is_absent(value) ? absent() : given(r, value);
 }
@@ -150,6 +156,8 @@ static key_value user_id(aws_request *r, kim_text rest)
     const holder *h = r->caller.holder;
     if (!is_principal(r))
         return r->caller.kind == CALLER_ANONYMOUS ? given(r, KIM_TEXT("anonymous")) : absent();
+    if (r->caller.is_anyone)
+        return (key_value){.state = KEY_PRESENT};
     if (r->caller.kind == CALLER_ROOT)
         return given(r, r->caller.account);
     kim_text id = h && h->identity ? kim_pairs_get(h->identity->identity.facts, "unique_id") : KIM_NO_TEXT;
@@ -157,18 +165,25 @@ static key_value user_id(aws_request *r, kim_text rest)
         return given(r, id);
     if (r->caller.kind == CALLER_SESSION && id.size)
         return given(r, kim_text_format(r->ev->scratch, "%.*s:%.*s", KIM_PRINT(id), KIM_PRINT(r->caller.session)));
-    return (key_value){.state = KEY_PRESENT};
+    key_value value = {.state = KEY_PRESENT};
+    if (r->caller.kind == CALLER_ROLE && id.size) /* the name of its session follows */
+        value.values = given(r, kim_text_format(r->ev->scratch, "%.*s:", KIM_PRINT(id))).values;
+    return value;
 }
 
 static key_value user_name(aws_request *r, kim_text rest)
 {
     (void)rest;
+    if (r->caller.is_anyone)
+        return unknown();
     return r->caller.kind == CALLER_USER ? given(r, r->caller.name) : absent();
 }
 
 static key_value is_service(aws_request *r, kim_text rest)
 {
     (void)rest;
+    if (r->caller.kind == CALLER_ANONYMOUS || r->caller.kind == CALLER_IDP)
+        return absent(); /* only signed requests carry it */
     return given(r, r->caller.kind == CALLER_SERVICE ? KIM_TEXT("true") : KIM_TEXT("false"));
 }
 
@@ -190,9 +205,21 @@ static key_value resource_account(aws_request *r, kim_text rest)
     return r->resource_account ? given(r, r->resource_account->id) : unknown();
 }
 
+/* Users and roles are resources too, of IAM's actions. */
+static const kim_pairs *tags_of_identity(const aws_request *r)
+{
+    const holder *h = rules_holder(r->ev->r, r->resource.whole);
+    return h && h->identity ? &h->identity->identity.tags : NULL;
+}
+
 static key_value resource_tag(aws_request *r, kim_text rest)
 {
     const kim_record *known = r->target ? r->target->resource : NULL;
+    const kim_pairs *identity = tags_of_identity(r);
+    if (identity) {
+        kim_text value = tag_value(*identity, rest);
+        return kim_text_is_absent(value) ? absent() : given(r, value);
+    }
     if (known == NULL)
         return unknown();
     kim_text value = tag_value(known->resource.tags, rest);
@@ -207,6 +234,7 @@ static const struct derivation {
 } derivations[] = {
     {KIM_TEXT("aws:principalarn"), principal_arn},
     {KIM_TEXT("aws:principalaccount"), principal_account},
+    {KIM_TEXT("kms:calleraccount"), principal_account},
     {KIM_TEXT("aws:principaltype"), principal_type},
     {KIM_TEXT("aws:principalorgid"), principal_org},
     {KIM_TEXT("aws:principalorgpaths"), principal_org_paths},
@@ -226,7 +254,10 @@ static const struct derivation {
     {KIM_TEXT("aws:resourceorgpaths"), resource_org_paths},
     {KIM_TEXT("aws:resourcetag/"), resource_tag},
     {KIM_TEXT("iam:resourcetag/"), resource_tag},
+    {KIM_TEXT("ec2:resourcetag/"), resource_tag},
+    {KIM_TEXT("ecr:resourcetag/"), resource_tag},
     {KIM_TEXT("secretsmanager:resourcetag/"), resource_tag},
+    {KIM_TEXT("ssm:resourcetag/"), resource_tag},
     {KIM_TEXT("s3:buckettag/"), resource_tag},
 };
 

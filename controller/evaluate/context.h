@@ -22,7 +22,7 @@ kim_text key_table_name(const key_table *keys, uint32_t key); /* lower case */
 typedef enum key_state {
     KEY_ABSENT,  /* the request surely lacks it */
     KEY_GIVEN,   /* values are known, at least one */
-    KEY_PRESENT, /* it is there; its value is not known */
+    KEY_PRESENT, /* it is there; its value is not known, or how it begins alone: then that is values[0] */
     KEY_UNKNOWN, /* nobody knows whether it is there */
 } key_state;
 

@@ -4,9 +4,9 @@
  */
 #include "controller/evaluate/evaluate.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "controller/evaluate/aws_context.h"
 #include "controller/evaluate/catalogue.h"
 #include "controller/evaluate/evaluator.h"
 
@@ -126,16 +126,13 @@ static int compare_texts(const void *a, const void *b)
     return kim_text_compare(*(const kim_text *)a, *(const kim_text *)b);
 }
 
-/* What a resource's policies name that is no identity of the estate: other accounts, services, anyone. */
-static size_t outsiders(evaluator *ev, const question *q, kim_text *out, size_t most)
+/* What a resource's policies name that is no identity of the estate: other accounts, services, identity
+ * providers, anyone. */
+static size_t outsiders(evaluator *ev, const question *q, kim_arena *arena, kim_text *out, size_t most)
 {
     size_t count = 0;
-    kim_text whole = q->resource;
-    const target *t = rules_target(ev->r, whole);
-    if (t == NULL && kim_text_starts_with(whole, KIM_TEXT("arn:"))) {
-        const char *slash = memchr(whole.bytes, '/', whole.size);
-        t = slash ? rules_target(ev->r, (kim_text){whole.bytes, (size_t)(slash - whole.bytes)}) : NULL;
-    }
+    arn a = arn_split(q->resource);
+    const target *t = aws_target(ev->r, &a);
     for (size_t i = 0; t && i < t->policies.count; i++)
         for (size_t k = 0; k < t->policies.items[i]->count; k++) {
             const rule *one = &t->policies.items[i]->rules[k];
@@ -145,32 +142,58 @@ static size_t outsiders(evaluator *ev, const question *q, kim_text *out, size_t 
                 out[count++] = KIM_TEXT("*");
             for (size_t n = 0; n < one->subject_count && !one->subjects_turned && count < most; n++) {
                 const subject *s = &one->subjects[n];
-                if (s->kind == SUBJECT_EVERYONE || s->kind == SUBJECT_SERVICE || s->kind == SUBJECT_ACCOUNT ||
-                    s->kind == SUBJECT_ROLE || s->kind == SUBJECT_SESSION || s->kind == SUBJECT_NAMED)
-                    out[count++] = s->kind == SUBJECT_EVERYONE ? KIM_TEXT("*") : s->raw;
+                bool is_number = s->kind == SUBJECT_ACCOUNT && s->raw.size == s->account.size;
+                if (s->kind == SUBJECT_EVERYONE)
+                    out[count++] = KIM_TEXT("*");
+                else if (s->kind != SUBJECT_CANONICAL && s->kind != SUBJECT_GONE)
+                    out[count++] = is_number ? kim_text_format(arena, "arn:aws:iam::%.*s:root", KIM_PRINT(s->raw)) : s->raw;
             }
         }
     return count;
 }
 
-/* An account's own users and roles answer for it where it was collected. */
-static bool is_covered(evaluator *ev, kim_text identity)
+/* Does the name stand for one who can ask? A policy may name what AWS would refuse. */
+static bool is_caller(evaluator *ev, const question *q, kim_text identity, caller *out)
 {
-    if (rules_holder(ev->r, identity) && rules_holder(ev->r, identity)->identity)
-        return true;
-    subject s = subject_read(identity);
-    if (kim_text_is(identity, "*"))
+    question one = *q;
+    one.identity = identity;
+    one.federated = KIM_NO_TEXT;
+    return caller_read(ev, &one, out, NULL) == 0;
+}
+
+/* An identity provider: its users come as themselves, with its token. */
+static bool is_provider(kim_text name)
+{
+    arn a = arn_split(name);
+    if (a.count < ARN_PARTS)
+        return kim_text_is(name, "accounts.google.com") || kim_text_is(name, "www.amazon.com") ||
+               kim_text_is(name, "graph.facebook.com") || kim_text_is(name, "cognito-identity.amazonaws.com");
+    return kim_text_starts_with(a.parts[5], KIM_TEXT("oidc-provider/")) || kim_text_starts_with(a.parts[5], KIM_TEXT("saml-provider/"));
+}
+
+/* An account's own users and roles answer for it where it was collected. */
+static bool is_covered(evaluator *ev, const question *q, kim_text identity)
+{
+    caller c;
+    if (is_provider(identity))
         return false;
-    arn a = arn_split(identity);
-    kim_text number = a.count == ARN_PARTS ? a.parts[4] : identity;
-    char scope[64];
-    int size = snprintf(scope, sizeof scope, "aws:%.*s", KIM_PRINT(number));
-    size_t count;
-    const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
-    for (size_t i = 0; i < count && size > 0 && s.kind != SUBJECT_SERVICE; i++)
-        if (kim_text_equal(items[i].scope, (kim_text){scope, (size_t)size}))
-            return true;
-    return false;
+    if (!is_caller(ev, q, identity, &c))
+        return true;
+    if (c.account.size == 0 || c.kind == CALLER_FEDERATED_USER)
+        return false;
+    const account *a = account_of(ev, c.account);
+    return a && a->is_read;
+}
+
+static int ask_outsider(evaluator *ev, const question *q, kim_text name, who_can_function *found, void *user, kim_error *err)
+{
+    question one = *q;
+    caller c;
+    if (is_provider(name))
+        one.federated = name;
+    else
+        one.anyone_of_account = is_caller(ev, q, name, &c) && c.kind == CALLER_ROOT;
+    return ask_for(ev, &one, name, found, user, err);
 }
 
 /* People of a directory and devices sign no request of AWS's: they become a role, which answers for them. */
@@ -178,12 +201,10 @@ static bool may_ask(evaluator *ev, const question *q, const kim_identity *one)
 {
     const kim_profile *profile = find_profile(ev, q);
     kim_text provider = q->provider.size ? q->provider : profile ? profile->id : KIM_TEXT("aws");
+    caller c;
     if (one->kind == KIM_GROUP)
         return false;
-    if (!kim_text_is(provider, "aws"))
-        return true;
-    arn a = arn_split(one->id);
-    return a.count == ARN_PARTS && (kim_text_is(a.parts[2], "iam") || kim_text_is(a.parts[2], "sts"));
+    return !kim_text_is(provider, "aws") || (kim_text_starts_with(one->id, KIM_TEXT("arn:")) && is_caller(ev, q, one->id, &c));
 }
 
 int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *user, kim_error *err)
@@ -192,45 +213,56 @@ int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, 
     size_t count, extra = 0;
     const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
     int result = 0;
-    kim_text *others = malloc(OUTSIDERS_MAX * sizeof *others);
-    if (others == NULL)
+    kim_arena *arena = kim_arena_new(SIZE_MAX);
+    kim_text *others = arena ? KIM_NEW_ARRAY(arena, kim_text, OUTSIDERS_MAX) : NULL;
+    if (others == NULL) {
+        kim_arena_free(arena);
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
-    size_t named = outsiders(ev, q, others, OUTSIDERS_MAX);
+    }
+    size_t named = outsiders(ev, q, arena, others, OUTSIDERS_MAX);
     if (named)
         qsort(others, named, sizeof *others, compare_texts);
     for (size_t i = 0; i < named; i++)
-        if ((extra == 0 || !kim_text_equal(others[extra - 1], others[i])) && !is_covered(ev, others[i]))
+        if ((extra == 0 || !kim_text_equal(others[extra - 1], others[i])) && !is_covered(ev, q, others[i]))
             others[extra++] = others[i];
     size_t at = 0; /* identities and outsiders are both sorted: merge them */
     for (size_t i = 0; i < count && result == 0; i++) {
         const kim_identity *one = &items[i].identity;
         while (at < extra && result == 0 && kim_text_compare(others[at], one->id) < 0)
-            result = ask_for(ev, q, others[at++], found, user, err);
+            result = ask_outsider(ev, q, others[at++], found, user, err);
         if (result == 0 && may_ask(ev, q, one))
             result = ask_for(ev, q, one->id, found, user, err);
     }
     while (at < extra && result == 0)
-        result = ask_for(ev, q, others[at++], found, user, err);
-    free(others);
+        result = ask_outsider(ev, q, others[at++], found, user, err);
+    kim_arena_free(arena);
     return result;
 }
 
 /* ---- what can ---- */
 
+/* A rule that may allow the identity something; of: the resource whose policy it stands in, else absent. */
+typedef struct granting {
+    const rule *rule;
+    kim_text of;
+} granting;
+
 typedef struct what_walk {
     evaluator *ev;
     const question *q;
-    const rule **rules; /* [count] those that may allow the identity something */
+    granting *rules; /* [count] */
     size_t count, capacity;
+    caller caller;
+    bool is_caller;     /* AWS knows the asker */
     uint64_t *actions;  /* bitset over the catalogue */
     bool failed;
 } what_walk;
 
-static void add_rule(what_walk *w, const rule *one)
+static void add_rule(what_walk *w, const rule *one, kim_text of)
 {
     if (w->count == w->capacity) {
         size_t capacity = w->capacity ? w->capacity * 2 : 64;
-        const rule **grown = realloc(w->rules, capacity * sizeof *grown);
+        granting *grown = realloc(w->rules, capacity * sizeof *grown);
         if (grown == NULL) {
             w->failed = true;
             return;
@@ -238,7 +270,7 @@ static void add_rule(what_walk *w, const rule *one)
         w->rules = grown;
         w->capacity = capacity;
     }
-    w->rules[w->count++] = one;
+    w->rules[w->count++] = (granting){one, of};
 }
 
 /* Sets the actions that a rule covers. */
@@ -260,8 +292,16 @@ static void add_actions(what_walk *w, const rule *one)
     free(covered);
 }
 
+static bool names_asker(const what_walk *w, const rule *one)
+{
+    const term *named[GRADES];
+    return !w->is_caller || caller_named(&w->caller, one, w->ev->scratch, named);
+}
+
 static void gather_rules(what_walk *w)
 {
+    kim_arena_reset(w->ev->scratch);
+    w->is_caller = caller_read(w->ev, w->q, &w->caller, NULL) == 0;
     const holder *h = rules_holder(w->ev->r, w->q->identity);
     subject asked = subject_read(w->q->identity);
     if (h == NULL && asked.kind == SUBJECT_SESSION)
@@ -269,14 +309,16 @@ static void gather_rules(what_walk *w)
     for (size_t i = 0; h && i < h->grants.count; i++)
         for (size_t k = 0; k < h->grants.items[i]->count; k++)
             if (h->grants.items[i]->rules[k].effect == KIM_ALLOW)
-                add_rule(w, &h->grants.items[i]->rules[k]);
+                add_rule(w, &h->grants.items[i]->rules[k], KIM_NO_TEXT);
     size_t targets;
     const target *all = rules_targets(w->ev->r, &targets);
     for (size_t t = 0; t < targets; t++)
         for (size_t i = 0; i < all[t].policies.count; i++)
-            for (size_t k = 0; k < all[t].policies.items[i]->count; k++)
-                if (all[t].policies.items[i]->rules[k].effect == KIM_ALLOW)
-                    add_rule(w, &all[t].policies.items[i]->rules[k]);
+            for (size_t k = 0; k < all[t].policies.items[i]->count; k++) {
+                const rule *one = &all[t].policies.items[i]->rules[k];
+                if (one->effect == KIM_ALLOW && names_asker(w, one))
+                    add_rule(w, one, all[t].id);
+            }
 }
 
 static bool covers(const what_walk *w, const rule *one, kim_text action)
@@ -289,17 +331,6 @@ static bool covers(const what_walk *w, const rule *one, kim_text action)
     return one->actions_turned;
 }
 
-static kim_text target_of(const what_walk *w, const rule *one)
-{
-    size_t targets;
-    const target *all = rules_targets(w->ev->r, &targets);
-    for (size_t t = 0; t < targets; t++)
-        for (size_t i = 0; i < all[t].policies.count; i++)
-            if (all[t].policies.items[i] == one->policy)
-                return all[t].id;
-    return KIM_TEXT("*");
-}
-
 /* The resources to ask about for one action: the patterns of the rules that grant it. */
 static size_t patterns_of(const what_walk *w, kim_text action, bool takes_no_resource, kim_text *out, size_t most)
 {
@@ -309,13 +340,14 @@ static size_t patterns_of(const what_walk *w, kim_text action, bool takes_no_res
         return 1;
     }
     for (size_t i = 0; i < w->count && count < most; i++) {
-        const rule *one = w->rules[i];
+        const rule *one = w->rules[i].rule;
+        kim_text of = w->rules[i].of;
         if (!covers(w, one, action))
             continue;
         if (one->any_resource || one->resources_turned)
-            out[count++] = one->any_resource ? target_of(w, one) : KIM_TEXT("*");
+            out[count++] = of.size ? of : KIM_TEXT("*");
         for (size_t k = 0; k < one->resource_count && !one->resources_turned && count < most; k++)
-            out[count++] = one->resources[k]->raw;
+            out[count++] = of.size && one->resources[k]->is_everything ? of : one->resources[k]->raw;
     }
     qsort(out, count, sizeof *out, compare_texts);
     size_t kept = 0;
@@ -356,7 +388,7 @@ int evaluate_what_can(evaluator *ev, const question *q, what_can_function *found
     if (w.actions) {
         gather_rules(&w);
         for (size_t i = 0; i < w.count; i++)
-            add_actions(&w, w.rules[i]);
+            add_actions(&w, w.rules[i].rule);
     }
     for (size_t a = 0; result == 0 && !w.failed && a < catalogue_count(ev->cat); a++)
         if (w.actions[a / 64] >> (a % 64) & 1)

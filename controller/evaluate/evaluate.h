@@ -34,6 +34,7 @@ typedef struct question {
     kim_text provider;      /* "aws"; absent: the estate's only one */
     kim_text identity;      /* as the request names it */
     kim_text federated;     /* a caller with this identity provider's token, in place of identity */
+    bool anyone_of_account; /* identity is an account's root, and stands for whoever is in that account */
     kim_text action;
     kim_text resource;      /* may be a pattern */
     kim_text resource_account; /* absent: from the resource, or the identity's */
