@@ -14,6 +14,7 @@
 #include "controller/evaluate/evaluate.h"
 
 #define ACCOUNT "111111111111"
+#define ACCOUNT_SCOPE "aws:" ACCOUNT
 static kim_arena *arena;
 static estate_builder *builder;
 
@@ -41,7 +42,7 @@ static kim_text format(const char *f, int a, int b)
 
 static kim_record in_account(kim_record_type type)
 {
-    return (kim_record){.type = type, .scope = KIM_TEXT("aws:" ACCOUNT)};
+    return (kim_record){.type = type, .scope = KIM_TEXT(ACCOUNT_SCOPE)};
 }
 
 static void policy(kim_text id)
@@ -84,7 +85,7 @@ static const char *const everything[] = {"*"};
 
 static void guardrails(void)
 {
-    static const char *const levels[] = {"aws:o-1/r-1", "aws:o-1/ou-1", "aws:" ACCOUNT};
+    static const char *const levels[] = {"aws:o-1/r-1", "aws:o-1/ou-1", ACCOUNT_SCOPE};
     static const char *const global[] = {"iam:*", "s3:*", "sts:*", "kms:*"};
     static const char *const leaving[] = {"organizations:LeaveOrganization", "cloudtrail:StopLogging"};
     static const char *const s3[] = {"s3:*"};

@@ -172,27 +172,32 @@ static int find_target(const kim_json *proposal, target *out, kim_error *err)
     return kim_fail(err, KIM_ERR_INPUT, "'%.*s' is no user or role that a policy could be attached to", KIM_PRINT(arn));
 }
 
+/* Behind the name of all policies but the first: their number. */
+static void put_number(rendering *r, const char *before, size_t policy)
+{
+    char suffix[24];
+    snprintf(suffix, sizeof suffix, "%s%zu", before, policy + 1);
+    if (policy > 0)
+        put(r, suffix);
+}
+
 /* A name as Terraform's identifiers allow. */
 static void put_label(rendering *r, kim_text name, size_t policy)
 {
-    char suffix[16];
     put(r, "kim_");
     for (size_t i = 0; i < name.size; i++) {
         char c = name.bytes[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
         kim_bytes_append(&r->text, plain ? &c : "_", 1);
     }
-    snprintf(suffix, sizeof suffix, policy ? "_%zu" : "", policy + 1);
-    put(r, suffix);
+    put_number(r, "_", policy);
 }
 
 static void put_quoted(rendering *r, const char *before, kim_text text, size_t policy, const char *after)
 {
-    char suffix[16];
-    snprintf(suffix, sizeof suffix, policy ? "-%zu" : "", policy + 1);
     put(r, before);
     kim_bytes_append(&r->text, text.bytes, text.size);
-    put(r, suffix);
+    put_number(r, "-", policy);
     put(r, after);
 }
 
