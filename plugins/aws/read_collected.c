@@ -79,11 +79,12 @@ typedef struct element_part {
     const char *member;
     aws_reader *read;
     const char *part; /* of coverage */
+    const char *list; /* the part that a whole list is; NULL: none */
 } element_part;
 
 static const element_part element_parts[] = {
-    {"Buckets", read_bucket, "s3:bucket-policy"},
-    {"ResourcePolicies", read_resource, "resources"},
+    {"Buckets", read_bucket, "s3:bucket-policy", "s3:bucket"},
+    {"ResourcePolicies", read_resource, "resources", NULL},
 };
 
 /* One element of a part; what is wrong with it alone is coverage. */
@@ -110,7 +111,11 @@ static int read_elements(aws_reading *r, const element_part *part, kim_text list
     r->origin = outer;
     if (result == 0 && elements.fault)
         return aws_read_skip(r, part->part, KIM_NO_TEXT, "%s %s; only what stands before was read", part->member, elements.fault);
-    return result == 0 && aws_split_kind(list) == '[' ? aws_read_covered(r, part->part, KIM_NO_TEXT) : result;
+    if (result < 0 || aws_split_kind(list) != '[')
+        return result;
+    if (part->list && aws_read_covered(r, part->list, KIM_NO_TEXT) < 0)
+        return -1;
+    return aws_read_covered(r, part->part, KIM_NO_TEXT);
 }
 
 /* Members of an account that are whole answers. */
@@ -129,9 +134,9 @@ static int read_account_member(aws_reading *r, kim_text account, kim_text name, 
             return aws_split_kind(value) == 'n' ? 0 : read_elements(r, &element_parts[i], value);
     if (kim_text_is(name, "VpcEndpoints")) {
         kim_text whole = aws_concat3(r->keep, KIM_TEXT("{\"VpcEndpoints\":"), value, KIM_TEXT("}"));
-        return whole.bytes == NULL || aws_split_kind(value) != '['
-            ? aws_read_skip(r, "ec2:vpc-endpoint", KIM_NO_TEXT, "VpcEndpoints is no list, or too long")
-            : hand_on(r, "ec2:DescribeVpcEndpoints", account, whole);
+        if (whole.bytes == NULL || aws_split_kind(value) != '[')
+            return aws_read_skip(r, "ec2:vpc-endpoint", KIM_NO_TEXT, "VpcEndpoints is no list, or too long");
+        return hand_on(r, "ec2:DescribeVpcEndpoints", account, whole) < 0 ? -1 : aws_read_covered(r, "ec2:vpc-endpoint", KIM_NO_TEXT);
     }
     if (kim_text_is(name, "OrganizationId")) {
         kim_text organization = aws_split_kind(value) == '"' ? unquoted(r, (kim_text){value.bytes + 1, value.size - 2}) : KIM_NO_TEXT;
@@ -269,8 +274,10 @@ static int read_organization(aws_reading *r, kim_text id, kim_text value)
         return aws_read_skip(r, "organizations", KIM_NO_TEXT, "organisation %.*s: %.300s", KIM_PRINT(id), why.message);
     const kim_json *own = kim_json_get(organization, "Organization");
     kim_text root = kim_json_text_of(own, "RootId"), manager = kim_json_text_of(own, "MasterAccountId");
-    kim_pair facts[2];
+    kim_pair facts[3];
     size_t count = 0;
+    if (kim_json_get(organization, "Accounts"))
+        facts[count++] = (kim_pair){KIM_TEXT("accounts"), KIM_TEXT("all")}; /* who is not among them is no member */
     if (manager.size)
         facts[count++] = (kim_pair){KIM_TEXT("management_account"), manager};
     if (root.size)
