@@ -341,6 +341,7 @@ static const account *find_resource_account(aws_request *r)
     /* An ARN of S3 names no account. A bucket that is not among those that were read is somebody else's. */
     bool is_bucket = kim_text_is(arn_service(&r->resource), "s3") && !r->resource.is_everything && !r->resource.is_pattern;
     bool is_strange = is_bucket && !estate_is_complete(r->ev->es) && part_was_read(r->ev, KIM_TEXT("s3:bucket-policy"));
+    r->is_foreign = is_strange && r->caller_account && account_part_is_read(r->ev, r->caller_account, KIM_TEXT("s3:bucket"));
     return is_strange ? NULL : r->caller_account;
 }
 
@@ -501,7 +502,7 @@ static const term *grants(deciding *d, const sides *s, kim_text action, const te
         *bare = s->resource.allow;
         return s->resource.allow;
     }
-    if (r->resource_account && r->resource_account != r->caller_account) {
+    if (r->is_foreign || (r->resource_account && r->resource_account != r->caller_account)) {
         *bare = term_and(scratch, s->resource.allow, s->identity.allow);
         return term_and(scratch, s->resource.allow, own);
     }

@@ -50,7 +50,7 @@ bool part_was_read(const evaluator *ev, kim_text part)
     return false;
 }
 
-static bool account_part_is_read(const evaluator *ev, const account *a, kim_text part)
+bool account_part_is_read(const evaluator *ev, const account *a, kim_text part)
 {
     size_t count;
     const kim_record *items = coverage_of_part(ev, part, &count);
@@ -100,6 +100,11 @@ static void climb(evaluator *ev, account *a)
         }
         if (kim_text_is_absent(scope->parent))
             break;
+        if (kim_text_starts_with(scope->parent, KIM_TEXT("aws:o-"))) { /* told, even where the organisation was not read */
+            const char *slash = memchr(scope->parent.bytes, '/', scope->parent.size);
+            size_t end = slash ? (size_t)(slash - scope->parent.bytes) : scope->parent.size;
+            a->organization = (kim_text){scope->parent.bytes + 4, end - 4};
+        }
         at = rules_level(ev->r, scope->parent);
         a->organization_unread |= at == NULL || at->scope == NULL;
     }
@@ -170,4 +175,19 @@ const account *account_of(evaluator *ev, kim_text id)
         ev->account_capacity = capacity;
     }
     return ev->accounts[before] = a;
+}
+
+kim_texts account_strange_organizations(const evaluator *ev, const account *a, bool with_slash, kim_arena *arena)
+{
+    size_t total, count = 0;
+    const kim_record *items = estate_records(ev->es, KIM_SCOPE, &total);
+    kim_text *names = a->scope ? NULL : KIM_NEW_ARRAY(arena, kim_text, total + 1);
+    for (size_t i = 0; names && i < total; i++) {
+        const kim_scope *scope = &items[i].as_scope;
+        if (!kim_text_is(scope->kind, "organisation") || !kim_text_is(kim_pairs_get(scope->facts, "accounts"), "all"))
+            continue;
+        kim_text id = {scope->id.bytes + 4, scope->id.size - 4}; /* after "aws:" */
+        names[count++] = with_slash ? kim_text_format(arena, "%.*s/", KIM_PRINT(id)) : id;
+    }
+    return (kim_texts){count ? names : NULL, count};
 }

@@ -20,6 +20,10 @@ struct account {
     bool organization_unread; /* its place or its guardrails could not be read */
 };
 
+/* The organisations that the account is surely none of ("o-1"), since all their members are in the estate;
+ * absent: none is known. with_slash: as paths begin ("o-1/"). Lives in arena. */
+kim_texts account_strange_organizations(const evaluator *ev, const account *a, bool with_slash, kim_arena *arena);
+
 /* Kept by the evaluator. NULL only without memory. */
 const account *account_of(evaluator *ev, kim_text id);
 
@@ -27,6 +31,8 @@ const account *account_of(evaluator *ev, kim_text id);
  * could not be read, or not all of it? What no record speaks of was not asked for, and counts as empty:
  * an export of identities alone still answers. */
 bool account_part_is_unread(const evaluator *ev, const account *a, kim_text part, kim_text resource);
+/* Was this part of the account read, as far as a coverage record says? */
+bool account_part_is_read(const evaluator *ev, const account *a, kim_text part);
 /* Was this part read in any account? */
 bool part_was_read(const evaluator *ev, kim_text part);
 

@@ -661,6 +661,16 @@ static const term *decide_each(const test *t, kim_texts given, context *c, kim_a
     return constant(best != VOID && (best == YES) != t->op->negated);
 }
 
+/* Does the operator compare texts letter by letter? */
+static bool is_exact(const test *t)
+{
+    static const char *const names[] = {"StringEquals", "StringNotEquals", "StringLike", "StringNotLike"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(t->op->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Does a value that begins so match this one, whatever follows? */
 static outcome matches_beginning(const test *t, kim_text want, kim_text begin)
 {
@@ -682,18 +692,33 @@ static outcome matches_beginning(const test *t, kim_text want, kim_text begin)
 /* The value is not known but for its beginning. */
 static const term *decide_beginning(const test *t, kim_text begin, kim_arena *scratch)
 {
-    static const char *const exact[] = {"StringEquals", "StringNotEquals", "StringLike", "StringNotLike"};
     outcome best = NO;
-    size_t i = 0;
-    while (i < 4 && strcmp(t->op->name, exact[i]) != 0)
-        i++;
-    if (i == 4)
+    if (!is_exact(t))
         return itself(t, true, scratch);
-    for (i = 0; i < t->raw.count && best != YES; i++) {
+    for (size_t i = 0; i < t->raw.count && best != YES; i++) {
         outcome one = matches_beginning(t, t->raw.items[i], begin);
         best = one == NO ? best : one;
     }
     return best == OPEN ? itself(t, true, scratch) : constant((best == YES) != t->op->negated);
+}
+
+static bool is_excluded(kim_text want, kim_texts excluded)
+{
+    for (size_t i = 0; i < excluded.count; i++)
+        if (kim_text_ends_with(excluded.items[i], KIM_TEXT("/")) ? kim_text_starts_with(want, excluded.items[i])
+                                                                 : kim_text_equal(want, excluded.items[i]))
+            return true;
+    return false;
+}
+
+/* A value that may be absent, and is none of these: does it matter which? */
+static const term *decide_excluded(const test *t, kim_texts excluded, kim_arena *scratch)
+{
+    bool matches_none = is_exact(t);
+    for (size_t i = 0; i < t->raw.count; i++)
+        matches_none &= is_excluded(t->raw.items[i], excluded);
+    const term *present = constant(t->op->negated);
+    return matches_none && when_absent(t) == present ? present : itself(t, false, scratch);
 }
 
 static const term *decide(const test *t, context *c, kim_arena *scratch)
@@ -712,6 +737,8 @@ static const term *decide(const test *t, context *c, kim_arena *scratch)
             return decide_beginning(t, value.values.items[0], scratch);
         break;
     case KEY_UNKNOWN:
+        if (value.values.count)
+            return decide_excluded(t, value.values, scratch);
         break;
     }
     return itself(t, value.state == KEY_PRESENT, scratch);

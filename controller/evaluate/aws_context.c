@@ -67,7 +67,9 @@ static key_value organization(aws_request *r, const account *a)
         return absent();
     if (a->organization.size)
         return given(r, a->organization);
-    return a->is_read && !a->organization_unread ? absent() : unknown();
+    if (a->is_read && !a->organization_unread)
+        return absent();
+    return (key_value){.state = KEY_UNKNOWN, .values = account_strange_organizations(r->ev, a, false, r->ev->scratch)};
 }
 
 static key_value principal_org(aws_request *r, kim_text rest)
@@ -88,7 +90,8 @@ static key_value org_path(aws_request *r, const account *a)
     if (a == NULL)
         return absent();
     if (a->organization.size == 0 || a->organization_unread)
-        return organization(r, a).state == KEY_ABSENT ? absent() : unknown();
+        return organization(r, a).state == KEY_ABSENT
+                   ? absent() : (key_value){.state = KEY_UNKNOWN, .values = account_strange_organizations(r->ev, a, true, r->ev->scratch)};
     kim_text path = kim_text_format(r->ev->scratch, "%.*s/", KIM_PRINT(a->organization));
     for (size_t i = 0; i + 1 < a->depth; i++) {
         kim_text id = a->chain[i]->id;
@@ -271,7 +274,7 @@ static key_value look(void *from, uint32_t key)
             bool prefix = wanted.bytes[wanted.size - 1] == '/';
             if (prefix ? kim_text_starts_with(name, wanted) : kim_text_equal(name, wanted)) {
                 key_value value = derivations[i].derive(r, (kim_text){name.bytes + wanted.size, name.size - wanted.size});
-                if (value.state != KEY_UNKNOWN)
+                if (value.state != KEY_UNKNOWN || (value.values.count && r->q->discover))
                     return value;
                 break;
             }

@@ -18,6 +18,7 @@ typedef struct aws_request {
     arn resource;
     const account *caller_account;   /* NULL: none */
     const account *resource_account; /* NULL: not known */
+    bool is_foreign;                 /* it is surely not the caller's account */
     const target *target;            /* what hangs on the resource; NULL: nothing is known */
 } aws_request;
 

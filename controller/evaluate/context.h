@@ -23,7 +23,7 @@ typedef enum key_state {
     KEY_ABSENT,  /* the request surely lacks it */
     KEY_GIVEN,   /* values are known, at least one */
     KEY_PRESENT, /* it is there; its value is not known, or how it begins alone: then that is values[0] */
-    KEY_UNKNOWN, /* nobody knows whether it is there */
+    KEY_UNKNOWN, /* nobody knows whether it is there; values: none of these it surely is, nor begins with one that ends in '/' */
 } key_state;
 
 typedef struct key_value {
