@@ -59,7 +59,8 @@ int analyst_findings(analyst *a, const kim_text *used_identities, size_t count, 
 
 /* ---- proposals ---- */
 
-/* One (action, resource) that stays though the log does not show it used. */
+/* One (action, resource) that stays though the log does not show just it used; "*" also for all but what its
+ * statement's NotResource leaves out. */
 typedef struct kept {
     kim_text action, resource, reason;
 } kept;
@@ -67,7 +68,8 @@ typedef struct kept {
 typedef struct proposed_statement {
     bool denies;
     kim_texts actions, resources; /* sorted */
-    kim_texts not_actions, not_resources; /* of a deny that is kept as it was */
+    kim_texts not_actions;        /* of a deny that is kept as it was */
+    kim_texts not_resources;      /* of such a deny, or of a grant of all but these; resources are then absent */
     kim_text condition;           /* JSON of a Condition element; absent: none */
 } proposed_statement;
 
@@ -87,7 +89,8 @@ typedef struct proposal {
     size_t needless;          /* elements whose removal would break nothing and that are not kept: a defect */
 } proposal;
 
-/* In arena. Errors: KIM_ERR_NOT_FOUND, KIM_ERR_CONFLICT (nothing of its own to reduce), KIM_ERR_NOMEM */
+/* In arena. Errors: KIM_ERR_NOT_FOUND, KIM_ERR_NOMEM, KIM_ERR_CONFLICT: nothing of its own to reduce, no log of its
+ * scope, or defined elsewhere */
 const proposal *analyst_propose(analyst *a, kim_text identity, const used *items, size_t count,
                                 kim_arena *arena, kim_error *err);
 
