@@ -220,3 +220,10 @@ def test_a_policy_past_the_quota_becomes_several(account, terraform):
     denied = [a for d in documents for s in d["Statement"] if s["Effect"] == "Deny" for a in s["Action"]]
     assert sorted(denied) == sorted(deny["Action"])
     assert_same_in_terraform(terraform(ask("propose", ANN, "--format", "terraform")), documents, ANN)
+
+
+def test_what_takes_more_policies_than_can_be_attached_is_refused(account):
+    deny = {"Effect": "Deny", "Action": [f"service{i}:AnActionWithALongName{i}" for i in range(2500)], "Resource": ["*"]}
+    ask = account([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}, deny], [event("ListBuckets", "s3.amazonaws.com", None, 1)])
+    assert ask("propose", ANN, status=4) == ""
+    assert ask("propose", ANN, "-o", "json")  # the whole of it, for who would cut it otherwise
