@@ -368,6 +368,39 @@ static int start(evaluator *ev, const question *q, deciding *d, kim_text *action
     return 0;
 }
 
+static void append_units(units from, char *to, size_t *size)
+{
+    for (size_t i = 0; i < from.count; i++)
+        to[(*size)++] = from.items[i] == UNIT_ANY_RUN ? '*' : from.items[i] == UNIT_ANY_ONE ? '?' : (char)from.items[i];
+}
+
+kim_text aws_resource_for(evaluator *ev, const question *q, const arn_pattern *pattern, kim_arena *arena)
+{
+    deciding d;
+    kim_text action;
+    units parts[ARN_PARTS];
+    size_t room = ARN_PARTS, size = 0;
+    question one = *q;
+    one.action = KIM_TEXT("sts:GetCallerIdentity");
+    one.resource = KIM_TEXT("*");
+    if (pattern->count < ARN_PARTS)
+        return pattern->raw;
+    if (start(ev, &one, &d, &action, NULL) < 0)
+        return KIM_NO_TEXT;
+    for (size_t i = 0; i < ARN_PARTS; i++) {
+        if (template_fill(&pattern->parts[i], &ev->context, true, ev->scratch, &parts[i]) == UNRESOLVED)
+            return KIM_NO_TEXT;
+        room += parts[i].count;
+    }
+    char *bytes = kim_arena_bytes(arena, room);
+    for (size_t i = 0; bytes && i < ARN_PARTS; i++) {
+        if (i)
+            bytes[size++] = ':';
+        append_units(parts[i], bytes, &size);
+    }
+    return bytes ? (kim_text){bytes, size} : KIM_NO_TEXT;
+}
+
 /* ---- the layers of both sides ---- */
 
 typedef struct sides {

@@ -254,6 +254,7 @@ typedef struct what_walk {
     size_t count, capacity;
     caller caller;
     bool is_caller;     /* AWS knows the asker */
+    kim_arena *patterns; /* of the action asked about */
     uint64_t *actions;  /* bitset over the catalogue */
     bool failed;
 } what_walk;
@@ -370,8 +371,14 @@ static bool may_be_done_to(what_walk *w, int32_t action, kim_text resource)
     return false;
 }
 
+static kim_text pattern_for(what_walk *w, const arn_pattern *pattern)
+{
+    bool has_variable = pattern->raw.size > 1 && memmem(pattern->raw.bytes, pattern->raw.size, "${", 2);
+    return has_variable && w->is_caller ? aws_resource_for(w->ev, w->q, pattern, w->patterns) : pattern->raw;
+}
+
 /* The resources to ask about for one action: the patterns of the rules that grant it. */
-static size_t patterns_of(const what_walk *w, kim_text action, bool takes_no_resource, kim_text *out, size_t most)
+static size_t patterns_of(what_walk *w, kim_text action, bool takes_no_resource, kim_text *out, size_t most)
 {
     size_t count = 0;
     if (w->q->resource.size || takes_no_resource) {
@@ -385,8 +392,10 @@ static size_t patterns_of(const what_walk *w, kim_text action, bool takes_no_res
             continue;
         if (one->any_resource || one->resources_turned)
             out[count++] = of.size ? of : KIM_TEXT("*");
-        for (size_t k = 0; k < one->resource_count && !one->resources_turned && count < most; k++)
-            out[count++] = of.size && one->resources[k]->is_everything ? of : one->resources[k]->raw;
+        for (size_t k = 0; k < one->resource_count && !one->resources_turned && count < most; k++) {
+            out[count] = of.size && one->resources[k]->is_everything ? of : pattern_for(w, one->resources[k]);
+            count += out[count].bytes != NULL;
+        }
     }
     qsort(out, count, sizeof *out, compare_texts);
     size_t kept = 0;
@@ -402,6 +411,7 @@ static int ask_about(what_walk *w, int32_t action, what_can_function *found, voi
     static _Thread_local kim_text patterns[PATTERNS_MAX];
     const catalogue *cat = w->ev->cat;
     kim_text name = catalogue_name(cat, action);
+    kim_arena_reset(w->patterns);
     size_t count = patterns_of(w, catalogue_lower(cat, action), catalogue_takes_no_resource(cat, action), patterns, PATTERNS_MAX);
     bool is_elsewhere = w->q->resource.size && !kim_text_is(w->q->resource, "*") && catalogue_takes_no_resource(cat, action);
     for (size_t i = 0; i < count && !is_elsewhere; i++) {
@@ -425,9 +435,11 @@ int evaluate_what_can(evaluator *ev, const question *q, what_can_function *found
 {
     if (ev->cat == NULL)
         return kim_fail(err, KIM_ERR_NOT_FOUND, "the catalogue of AWS's actions is not installed; run `make install`, or set KIM_DATA_DIR");
-    what_walk w = {.ev = ev, .q = q, .actions = calloc(catalogue_words(ev->cat) + 1, sizeof *w.actions)};
-    int result = w.actions ? 0 : -1;
-    if (w.actions) {
+    what_walk w = {.ev = ev, .q = q, .actions = calloc(catalogue_words(ev->cat) + 1, sizeof *w.actions),
+                   .patterns = kim_arena_new(SIZE_MAX)};
+    bool is_ready = w.actions && w.patterns;
+    int result = is_ready ? 0 : -1;
+    if (is_ready) {
         gather_rules(&w);
         for (size_t i = 0; i < w.count; i++)
             add_actions(&w, w.rules[i].rule);
@@ -435,10 +447,11 @@ int evaluate_what_can(evaluator *ev, const question *q, what_can_function *found
     for (size_t a = 0; result == 0 && !w.failed && a < catalogue_count(ev->cat); a++)
         if (w.actions[a / 64] >> (a % 64) & 1)
             result = ask_about(&w, (int32_t)a, found, user, err);
-    if (w.failed || w.actions == NULL)
+    if (w.failed || !is_ready)
         result = kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
     free(w.rules);
     free(w.actions);
+    kim_arena_free(w.patterns);
     return result;
 }
 

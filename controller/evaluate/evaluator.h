@@ -43,6 +43,9 @@ struct evaluator {
 
 /* AWS's decision; the arena is the evaluator's scratch, which the caller reset. */
 int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err);
+/* A pattern of a policy as it reads for the asker, with a wildcard for what is not known; in arena. Absent
+ * where a variable has no value: the pattern matches nothing. */
+kim_text aws_resource_for(evaluator *ev, const question *q, const arn_pattern *pattern, kim_arena *arena);
 /* A profile's decision: deny-overrides, allow-union ... */
 int neutral_decide(evaluator *ev, const kim_profile *profile, const question *q, answer *out, kim_error *err);
 
