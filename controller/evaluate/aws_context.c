@@ -14,6 +14,12 @@ static key_value unknown(void)
     return (key_value){.state = KEY_UNKNOWN};
 }
 
+/* Of a resource that is somebody's, and nobody knows whose: in strict mode too. */
+static key_value somebodys(void)
+{
+    return (key_value){.state = KEY_PRESENT};
+}
+
 static key_value given(aws_request *r, kim_text value)
 {
     kim_text *item = KIM_NEW(r->ev->scratch, kim_text);
@@ -81,7 +87,7 @@ static key_value principal_org(aws_request *r, kim_text rest)
 static key_value resource_org(aws_request *r, kim_text rest)
 {
     (void)rest;
-    return r->resource_account ? organization(r, r->resource_account) : unknown();
+    return r->resource_account ? organization(r, r->resource_account) : somebodys();
 }
 
 /* "o-1/r-1/ou-1/": the path down to the account's own unit, as AWS writes it. */
@@ -112,7 +118,7 @@ static key_value principal_org_paths(aws_request *r, kim_text rest)
 static key_value resource_org_paths(aws_request *r, kim_text rest)
 {
     (void)rest;
-    return r->resource_account ? org_path(r, r->resource_account) : unknown();
+    return r->resource_account ? org_path(r, r->resource_account) : somebodys();
 }
 
 static kim_text tag_value(kim_pairs tags, kim_text name)
@@ -205,7 +211,7 @@ static key_value only_services(aws_request *r, kim_text rest)
 static key_value resource_account(aws_request *r, kim_text rest)
 {
     (void)rest;
-    return r->resource_account ? given(r, r->resource_account->id) : unknown();
+    return r->resource_account ? given(r, r->resource_account->id) : somebodys();
 }
 
 /* Users and roles are resources too, of IAM's actions. */
