@@ -274,20 +274,26 @@ const target *aws_target(const rules *r, const arn *a)
 /* Services whose resources can carry a policy of their own, and the coverage part that tells whether
  * these were read; a part of NULL: kim collects none of them. Source: IAM User Guide, "AWS services that
  * work with IAM", column resource-based policies. */
-static const struct { const char *service, *part; } with_policies[] = {
-    {"s3", "s3:bucket-policy"}, {"kms", "kms:key-policy"}, {"sqs", "sqs:queue-policy"}, {"sns", "sns:topic-policy"},
-    {"lambda", "lambda:policy"}, {"secretsmanager", "secretsmanager:resource-policy"},
-    {"ecr", "ecr:repository-policy"}, {"dynamodb", "dynamodb:resource-policy"}, {"events", "events:event-bus-policy"},
-    {"execute-api", "apigateway:policy"}, {"backup", "backup:vault-policy"},
-    {"elasticfilesystem", "elasticfilesystem:file-system-policy"}, {"glacier", "glacier:vault-policy"},
-    {"es", "es:domain-policy"}, {"acm-pca", NULL}, {"bedrock", NULL}, {"cloudhsm", NULL}, {"cloudtrail", NULL},
-    {"codeartifact", NULL}, {"codebuild", NULL}, {"comprehend", NULL}, {"glue", NULL}, {"imagebuilder", NULL},
-    {"kafka", NULL}, {"kinesis", NULL}, {"lex", NULL}, {"logs", NULL}, {"mediastore", NULL},
-    {"network-firewall", NULL}, {"networkmanager", NULL}, {"oam", NULL}, {"redshift", NULL},
-    {"redshift-serverless", NULL}, {"refactor-spaces", NULL}, {"rekognition", NULL}, {"resource-explorer-2", NULL},
-    {"s3-outposts", NULL}, {"s3express", NULL}, {"s3tables", NULL}, {"s3vectors", NULL}, {"sagemaker", NULL},
-    {"schemas", NULL}, {"serverlessrepo", NULL}, {"servicediscovery", NULL}, {"ses", NULL}, {"signer", NULL},
-    {"ssm", NULL}, {"ssm-contacts", NULL}, {"ssm-incidents", NULL}, {"vpc-lattice", NULL},
+static const struct { kim_text service; const char *part; } with_policies[] = {
+    {KIM_TEXT("s3"), "s3:bucket-policy"}, {KIM_TEXT("kms"), "kms:key-policy"}, {KIM_TEXT("sqs"), "sqs:queue-policy"},
+    {KIM_TEXT("sns"), "sns:topic-policy"}, {KIM_TEXT("lambda"), "lambda:policy"},
+    {KIM_TEXT("secretsmanager"), "secretsmanager:resource-policy"}, {KIM_TEXT("ecr"), "ecr:repository-policy"},
+    {KIM_TEXT("dynamodb"), "dynamodb:resource-policy"}, {KIM_TEXT("events"), "events:event-bus-policy"},
+    {KIM_TEXT("execute-api"), "apigateway:policy"}, {KIM_TEXT("backup"), "backup:vault-policy"},
+    {KIM_TEXT("elasticfilesystem"), "elasticfilesystem:file-system-policy"},
+    {KIM_TEXT("glacier"), "glacier:vault-policy"}, {KIM_TEXT("es"), "es:domain-policy"}, {KIM_TEXT("acm-pca"), NULL},
+    {KIM_TEXT("bedrock"), NULL}, {KIM_TEXT("cloudhsm"), NULL}, {KIM_TEXT("cloudtrail"), NULL},
+    {KIM_TEXT("codeartifact"), NULL}, {KIM_TEXT("codebuild"), NULL}, {KIM_TEXT("comprehend"), NULL},
+    {KIM_TEXT("glue"), NULL}, {KIM_TEXT("imagebuilder"), NULL}, {KIM_TEXT("kafka"), NULL},
+    {KIM_TEXT("kinesis"), NULL}, {KIM_TEXT("lex"), NULL}, {KIM_TEXT("logs"), NULL}, {KIM_TEXT("mediastore"), NULL},
+    {KIM_TEXT("network-firewall"), NULL}, {KIM_TEXT("networkmanager"), NULL}, {KIM_TEXT("oam"), NULL},
+    {KIM_TEXT("redshift"), NULL}, {KIM_TEXT("redshift-serverless"), NULL}, {KIM_TEXT("refactor-spaces"), NULL},
+    {KIM_TEXT("rekognition"), NULL}, {KIM_TEXT("resource-explorer-2"), NULL}, {KIM_TEXT("s3-outposts"), NULL},
+    {KIM_TEXT("s3express"), NULL}, {KIM_TEXT("s3tables"), NULL}, {KIM_TEXT("s3vectors"), NULL},
+    {KIM_TEXT("sagemaker"), NULL}, {KIM_TEXT("schemas"), NULL}, {KIM_TEXT("serverlessrepo"), NULL},
+    {KIM_TEXT("servicediscovery"), NULL}, {KIM_TEXT("ses"), NULL}, {KIM_TEXT("signer"), NULL},
+    {KIM_TEXT("ssm"), NULL}, {KIM_TEXT("ssm-contacts"), NULL}, {KIM_TEXT("ssm-incidents"), NULL},
+    {KIM_TEXT("vpc-lattice"), NULL},
 };
 
 /* Keys and roles cannot be without a policy: where none of theirs is in the estate it was not read. */
@@ -301,31 +307,44 @@ static bool lacks_its_policy(const aws_request *r, bool is_role)
     return role && role->identity;
 }
 
-/* Is the policy of this resource one that was not read? */
-static bool is_policy_missing(const aws_request *r, kim_text action, kim_text id)
+/* The coverage part of the service's policies; NULL: kim collects none of them. False where it has none. */
+static bool has_policies(kim_text service, bool only_collected, const char **part)
 {
-    bool is_role = is_sts_assume(action);
-    const char *part = is_role ? "iam" : NULL;
-    size_t i = 0, count = sizeof with_policies / sizeof *with_policies;
-    while (i < count && !kim_text_is(r->resource.parts[2], with_policies[i].service))
-        i++;
-    if (is_role ? !kim_text_is(r->resource.parts[2], "iam") : i == count)
-        return false;
-    if (r->resource_account == NULL || r->resource_account->is_strange || lacks_its_policy(r, is_role))
-        return true;
-    part = is_role ? part : with_policies[i].part;
-    return part && account_part_is_unread(r->ev, r->resource_account, kim_text_of(part), id);
+    for (size_t i = 0; i < sizeof with_policies / sizeof *with_policies; i++) {
+        *part = with_policies[i].part;
+        if (only_collected && *part == NULL)
+            return false; /* those that kim collects stand in front */
+        if (kim_text_equal(service, with_policies[i].service))
+            return true;
+    }
+    return false;
 }
 
-static const term *missing_policy(deciding *d, kim_text action, const char *side)
+/* Is the policy of this resource one that was not read? */
+static bool is_policy_missing(const deciding *d, kim_text action, kim_text id)
 {
-    aws_request *r = &d->request;
+    const aws_request *r = &d->request;
     if (estate_is_complete(r->ev->es) || d->takes_no_resource || r->resource.count < ARN_PARTS || r->resource.is_everything)
-        return &term_false;
-    kim_text id = r->target ? r->target->id : r->resource.whole;
-    if (!is_policy_missing(r, action, id))
-        return &term_false;
-    return unread(r->ev, side, kim_text_format(r->ev->scratch, "the policy of %.*s", KIM_PRINT(id)));
+        return false;
+    const char *part = "iam";
+    bool is_role = is_sts_assume(action), is_strange = r->resource_account == NULL || r->resource_account->is_strange;
+    if (is_role ? !kim_text_is(r->resource.parts[2], "iam") : !has_policies(r->resource.parts[2], !is_strange, &part))
+        return false;
+    return is_strange || lacks_its_policy(r, is_role) ||
+           account_part_is_unread(r->ev, r->resource_account, kim_text_of(part), id);
+}
+
+static void add_missing_policy(deciding *d, kim_text action, weight *resource)
+{
+    evaluator *ev = d->request.ev;
+    kim_text id = d->request.target ? d->request.target->id : d->request.resource.whole;
+    if (!is_policy_missing(d, action, id))
+        return;
+    kim_text what = kim_text_format(ev->scratch, "the policy of %.*s", KIM_PRINT(id));
+    resource->deny = term_or(ev->scratch, resource->deny, unread(ev, "deny", what));
+    resource->allow = term_or(ev->scratch, resource->allow, unread(ev, "allow", what));
+    for (int g = GRADE_ACCOUNT; g < GRADES; g++)
+        resource->by_grade[g] = term_or(ev->scratch, resource->by_grade[g], unread(ev, "allow", what));
 }
 
 static const account *find_resource_account(aws_request *r)
@@ -506,11 +525,7 @@ static sides weigh_all(deciding *d, kim_text action)
     if (is_of_account(&r->caller))
         weigh_caller(d, &s);
     s.resource = weigh(d, r->target ? &r->target->policies : NULL, &RESOURCE);
-    const term *missing_allow = missing_policy(d, action, "allow"), *missing_deny = missing_policy(d, action, "deny");
-    s.resource.allow = term_or(ev->scratch, s.resource.allow, missing_allow);
-    s.resource.deny = term_or(ev->scratch, s.resource.deny, missing_deny);
-    for (int g = GRADE_ACCOUNT; g < GRADES; g++)
-        s.resource.by_grade[g] = term_or(ev->scratch, s.resource.by_grade[g], missing_allow);
+    add_missing_policy(d, action, &s.resource);
     restrict_public(d, &s);
     s.scp = bound && !r->caller_account->is_management ? weigh_chain(d, r->caller_account, &SCP) : open;
     kim_text service = {action.bytes, (size_t)((const char *)memchr(action.bytes, ':', action.size) - action.bytes)};
