@@ -37,6 +37,10 @@ static int read_arn(evaluator *ev, kim_text text, caller *out, kim_error *err)
         return kim_fail(err, KIM_ERR_INPUT, "principal '%.*s' is none of AWS's; write the ARN of a user, role, session or root, an account's 12 digits, a service such as lambda.amazonaws.com, or *",
                         KIM_PRINT(text));
     kim_text rest = a.parts[5];
+    if (kim_text_is(a.parts[4], "cloudfront")) { /* an origin access identity: AWS's own user, without policies */
+        out->kind = CALLER_SERVICE;
+        return 0;
+    }
     out->account = a.parts[4];
     out->holder = rules_holder(ev->r, text);
     const struct { kim_text prefix; caller_kind kind; } kinds[] = {

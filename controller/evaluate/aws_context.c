@@ -193,7 +193,8 @@ static key_value is_service(aws_request *r, kim_text rest)
     (void)rest;
     if (r->caller.kind == CALLER_ANONYMOUS || r->caller.kind == CALLER_IDP)
         return absent(); /* only signed requests carry it */
-    return given(r, r->caller.kind == CALLER_SERVICE ? KIM_TEXT("true") : KIM_TEXT("false"));
+    bool is_service = r->caller.kind == CALLER_SERVICE && !kim_text_starts_with(r->caller.text, KIM_TEXT("arn:"));
+    return given(r, is_service ? KIM_TEXT("true") : KIM_TEXT("false"));
 }
 
 static key_value service_name(aws_request *r, kim_text rest)

@@ -133,6 +133,7 @@ static size_t outsiders(evaluator *ev, const question *q, kim_arena *arena, kim_
     size_t count = 0;
     arn a = arn_split(q->resource);
     const target *t = aws_target(ev->r, &a);
+    kim_text partition = a.count == ARN_PARTS ? a.parts[1] : KIM_TEXT("aws");
     for (size_t i = 0; t && i < t->policies.count; i++)
         for (size_t k = 0; k < t->policies.items[i]->count; k++) {
             const rule *one = &t->policies.items[i]->rules[k];
@@ -146,7 +147,7 @@ static size_t outsiders(evaluator *ev, const question *q, kim_arena *arena, kim_
                 if (s->kind == SUBJECT_EVERYONE)
                     out[count++] = KIM_TEXT("*");
                 else if (s->kind != SUBJECT_CANONICAL && s->kind != SUBJECT_GONE)
-                    out[count++] = is_number ? kim_text_format(arena, "arn:aws:iam::%.*s:root", KIM_PRINT(s->raw)) : s->raw;
+                    out[count++] = is_number ? kim_text_format(arena, "arn:%.*s:iam::%.*s:root", KIM_PRINT(partition), KIM_PRINT(s->raw)) : s->raw;
             }
         }
     return count;
