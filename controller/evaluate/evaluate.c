@@ -126,6 +126,31 @@ static int compare_texts(const void *a, const void *b)
     return kim_text_compare(*(const kim_text *)a, *(const kim_text *)b);
 }
 
+static bool names_everyone(const rule *one)
+{
+    for (size_t i = 0; i < one->subject_count && !one->subjects_turned; i++)
+        if (one->subjects[i].kind == SUBJECT_EVERYONE)
+            return true;
+    return one->subjects_turned;
+}
+
+/* Accounts that the estate knows by their place alone: a condition may admit whoever is in them. */
+static size_t unread_accounts(evaluator *ev, kim_text partition, kim_arena *arena, kim_text *out, size_t most)
+{
+    size_t total, count = 0;
+    const kim_record *items = estate_records(ev->es, KIM_SCOPE, &total);
+    for (size_t i = 0; i < total && count < most; i++) {
+        kim_text id = items[i].as_scope.id;
+        if (!kim_text_is(items[i].as_scope.kind, "account") || !kim_text_starts_with(id, KIM_TEXT("aws:")))
+            continue;
+        kim_text number = {id.bytes + 4, id.size - 4};
+        const account *a = account_of(ev, number);
+        if (a && !a->is_read)
+            out[count++] = kim_text_format(arena, "arn:%.*s:iam::%.*s:root", KIM_PRINT(partition), KIM_PRINT(number));
+    }
+    return count;
+}
+
 /* What a resource's policies name that is no identity of the estate: other accounts, services, identity
  * providers, anyone. */
 static size_t outsiders(evaluator *ev, const question *q, kim_arena *arena, kim_text *out, size_t most)
@@ -134,6 +159,7 @@ static size_t outsiders(evaluator *ev, const question *q, kim_arena *arena, kim_
     arn a = arn_split(q->resource);
     const target *t = aws_target(ev->r, &a);
     kim_text partition = a.count == ARN_PARTS ? a.parts[1] : KIM_TEXT("aws");
+    bool has_accounts = false;
     for (size_t i = 0; t && i < t->policies.count; i++)
         for (size_t k = 0; k < t->policies.items[i]->count; k++) {
             const rule *one = &t->policies.items[i]->rules[k];
@@ -141,6 +167,10 @@ static size_t outsiders(evaluator *ev, const question *q, kim_arena *arena, kim_
                 continue;
             if (one->subjects_turned && count < most)
                 out[count++] = KIM_TEXT("*");
+            if (one->condition && !has_accounts && names_everyone(one)) {
+                count += unread_accounts(ev, partition, arena, out + count, most - count);
+                has_accounts = true;
+            }
             for (size_t n = 0; n < one->subject_count && !one->subjects_turned && count < most; n++) {
                 const subject *s = &one->subjects[n];
                 bool is_number = s->kind == SUBJECT_ACCOUNT && s->raw.size == s->account.size;

@@ -67,7 +67,9 @@ int question_read(const kim_json *request, kim_text provider, kim_arena *arena, 
  * Errors: KIM_ERR_INPUT (what cannot be asked), KIM_ERR_NOMEM */
 int evaluate_can(evaluator *ev, const question *q, answer *out, kim_error *err);
 
-/* Calls back for each identity that is not denied, in the order of their ids; q->identity is ignored.
+/* Calls back for each identity that is not denied, in the order of their ids; q->identity is ignored. For
+ * AWS also for outsiders whom the resource's policy names or admits by a condition: services, providers of
+ * tokens, "*", other accounts' principals, and an account (by its root's ARN) for whoever is in it.
  * A nonzero result of the callback ends the walk and is returned. */
 typedef int who_can_function(void *context, kim_text identity, const answer *a);
 int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *context, kim_error *err);
