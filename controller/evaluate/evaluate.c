@@ -126,6 +126,42 @@ static int compare_texts(const void *a, const void *b)
     return kim_text_compare(*(const kim_text *)a, *(const kim_text *)b);
 }
 
+/* Names in the making; each once after name_list_settle. */
+typedef struct name_list {
+    kim_arena *arena;
+    kim_text *items; /* [count] */
+    size_t count, capacity;
+    bool failed;     /* out of memory: names are missing */
+} name_list;
+
+static void name_list_add(name_list *list, kim_text name)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 64;
+        kim_text *items = KIM_NEW_ARRAY(list->arena, kim_text, capacity);
+        if (items == NULL) {
+            list->failed = true;
+            return;
+        }
+        if (list->count)
+            memcpy(items, list->items, list->count * sizeof *items);
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = name;
+}
+
+static void name_list_settle(name_list *list)
+{
+    size_t kept = 0;
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, compare_texts);
+    for (size_t i = 0; i < list->count; i++)
+        if (kept == 0 || !kim_text_equal(list->items[kept - 1], list->items[i]))
+            list->items[kept++] = list->items[i];
+    list->count = kept;
+}
+
 static bool names_everyone(const rule *one)
 {
     for (size_t i = 0; i < one->subject_count && !one->subjects_turned; i++)
@@ -135,27 +171,39 @@ static bool names_everyone(const rule *one)
 }
 
 /* Accounts that the estate knows by their place alone: a condition may admit whoever is in them. */
-static size_t unread_accounts(evaluator *ev, kim_text partition, kim_arena *arena, kim_text *out, size_t most)
+static void add_unread_accounts(evaluator *ev, kim_text partition, name_list *out)
 {
-    size_t total, count = 0;
+    size_t total;
     const kim_record *items = estate_records(ev->es, KIM_SCOPE, &total);
-    for (size_t i = 0; i < total && count < most; i++) {
+    for (size_t i = 0; i < total; i++) {
         kim_text id = items[i].as_scope.id;
         if (!kim_text_is(items[i].as_scope.kind, "account") || !kim_text_starts_with(id, KIM_TEXT("aws:")))
             continue;
         kim_text number = {id.bytes + 4, id.size - 4};
         const account *a = account_of(ev, number);
         if (a && !a->is_read)
-            out[count++] = kim_text_format(arena, "arn:%.*s:iam::%.*s:root", KIM_PRINT(partition), KIM_PRINT(number));
+            name_list_add(out, kim_text_format(out->arena, "arn:%.*s:iam::%.*s:root", KIM_PRINT(partition), KIM_PRINT(number)));
     }
-    return count;
+}
+
+static void add_subjects(const rule *one, kim_text partition, name_list *out)
+{
+    if (one->subjects_turned)
+        name_list_add(out, KIM_TEXT("*"));
+    for (size_t n = 0; n < one->subject_count && !one->subjects_turned; n++) {
+        const subject *s = &one->subjects[n];
+        bool is_number = s->kind == SUBJECT_ACCOUNT && s->raw.size == s->account.size;
+        if (s->kind == SUBJECT_EVERYONE)
+            name_list_add(out, KIM_TEXT("*"));
+        else if (s->kind != SUBJECT_CANONICAL && s->kind != SUBJECT_GONE)
+            name_list_add(out, is_number ? kim_text_format(out->arena, "arn:%.*s:iam::%.*s:root", KIM_PRINT(partition), KIM_PRINT(s->raw)) : s->raw);
+    }
 }
 
 /* What a resource's policies name that is no identity of the estate: other accounts, services, identity
  * providers, anyone. */
-static size_t outsiders(evaluator *ev, const question *q, kim_arena *arena, kim_text *out, size_t most)
+static void add_outsiders(evaluator *ev, const question *q, name_list *out)
 {
-    size_t count = 0;
     arn a = arn_split(q->resource);
     const target *t = aws_target(ev->r, &a);
     kim_text partition = a.count == ARN_PARTS ? a.parts[1] : KIM_TEXT("aws");
@@ -165,22 +213,12 @@ static size_t outsiders(evaluator *ev, const question *q, kim_arena *arena, kim_
             const rule *one = &t->policies.items[i]->rules[k];
             if (one->effect != KIM_ALLOW)
                 continue;
-            if (one->subjects_turned && count < most)
-                out[count++] = KIM_TEXT("*");
             if (one->condition && !has_accounts && names_everyone(one)) {
-                count += unread_accounts(ev, partition, arena, out + count, most - count);
+                add_unread_accounts(ev, partition, out);
                 has_accounts = true;
             }
-            for (size_t n = 0; n < one->subject_count && !one->subjects_turned && count < most; n++) {
-                const subject *s = &one->subjects[n];
-                bool is_number = s->kind == SUBJECT_ACCOUNT && s->raw.size == s->account.size;
-                if (s->kind == SUBJECT_EVERYONE)
-                    out[count++] = KIM_TEXT("*");
-                else if (s->kind != SUBJECT_CANONICAL && s->kind != SUBJECT_GONE)
-                    out[count++] = is_number ? kim_text_format(arena, "arn:%.*s:iam::%.*s:root", KIM_PRINT(partition), KIM_PRINT(s->raw)) : s->raw;
-            }
+            add_subjects(one, partition, out);
         }
-    return count;
 }
 
 /* Does the name stand for one who can ask? A policy may name what AWS would refuse. */
@@ -238,35 +276,41 @@ static bool may_ask(evaluator *ev, const question *q, const kim_identity *one)
     return !kim_text_is(provider, "aws") || (kim_text_starts_with(one->id, KIM_TEXT("arn:")) && is_caller(ev, q, one->id, &c));
 }
 
-int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *user, kim_error *err)
+/* Identities and outsiders are both sorted: they are asked about in one order. */
+static int ask_each(evaluator *ev, const question *q, const name_list *others, who_can_function *found, void *user, kim_error *err)
 {
-    enum { OUTSIDERS_MAX = 4096 };
-    size_t count, extra = 0;
+    size_t count, at = 0;
     const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
     int result = 0;
-    kim_arena *arena = kim_arena_new(SIZE_MAX);
-    kim_text *others = arena ? KIM_NEW_ARRAY(arena, kim_text, OUTSIDERS_MAX) : NULL;
-    if (others == NULL) {
-        kim_arena_free(arena);
-        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
-    }
-    size_t named = outsiders(ev, q, arena, others, OUTSIDERS_MAX);
-    if (named)
-        qsort(others, named, sizeof *others, compare_texts);
-    for (size_t i = 0; i < named; i++)
-        if ((extra == 0 || !kim_text_equal(others[extra - 1], others[i])) && !is_covered(ev, q, others[i]))
-            others[extra++] = others[i];
-    size_t at = 0; /* identities and outsiders are both sorted: merge them */
     for (size_t i = 0; i < count && result == 0; i++) {
         const kim_identity *one = &items[i].identity;
-        while (at < extra && result == 0 && kim_text_compare(others[at], one->id) < 0)
-            result = ask_outsider(ev, q, others[at++], found, user, err);
+        while (at < others->count && result == 0 && kim_text_compare(others->items[at], one->id) < 0)
+            result = ask_outsider(ev, q, others->items[at++], found, user, err);
         if (result == 0 && may_ask(ev, q, one))
             result = ask_for(ev, q, one->id, found, user, err);
     }
-    while (at < extra && result == 0)
-        result = ask_outsider(ev, q, others[at++], found, user, err);
-    kim_arena_free(arena);
+    while (at < others->count && result == 0)
+        result = ask_outsider(ev, q, others->items[at++], found, user, err);
+    return result;
+}
+
+int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *user, kim_error *err)
+{
+    name_list others = {.arena = kim_arena_new(SIZE_MAX)};
+    size_t kept = 0;
+    int result;
+    if (others.arena)
+        add_outsiders(ev, q, &others);
+    name_list_settle(&others);
+    for (size_t i = 0; i < others.count; i++)
+        if (!is_covered(ev, q, others.items[i]))
+            others.items[kept++] = others.items[i];
+    others.count = kept;
+    if (others.arena == NULL || others.failed)
+        result = kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
+    else
+        result = ask_each(ev, q, &others, found, user, err);
+    kim_arena_free(others.arena);
     return result;
 }
 
@@ -409,53 +453,49 @@ static kim_text pattern_for(what_walk *w, const arn_pattern *pattern)
 }
 
 /* The resources to ask about for one action: the patterns of the rules that grant it. */
-static size_t patterns_of(what_walk *w, kim_text action, bool takes_no_resource, kim_text *out, size_t most)
+static void add_patterns(what_walk *w, kim_text action, bool takes_no_resource, name_list *out)
 {
-    size_t count = 0;
     if (w->q->resource.size || takes_no_resource) {
-        out[0] = w->q->resource.size ? w->q->resource : KIM_TEXT("*");
-        return 1;
+        name_list_add(out, w->q->resource.size ? w->q->resource : KIM_TEXT("*"));
+        return;
     }
-    for (size_t i = 0; i < w->count && count < most; i++) {
+    for (size_t i = 0; i < w->count; i++) {
         const rule *one = w->rules[i].rule;
         kim_text of = w->rules[i].of;
         if (!covers(w, one, action))
             continue;
         if (one->any_resource || one->resources_turned)
-            out[count++] = of.size ? of : KIM_TEXT("*");
-        for (size_t k = 0; k < one->resource_count && !one->resources_turned && count < most; k++) {
-            out[count] = of.size && one->resources[k]->is_everything ? of : pattern_for(w, one->resources[k]);
-            count += out[count].bytes != NULL;
+            name_list_add(out, of.size ? of : KIM_TEXT("*"));
+        for (size_t k = 0; k < one->resource_count && !one->resources_turned; k++) {
+            kim_text pattern = of.size && one->resources[k]->is_everything ? of : pattern_for(w, one->resources[k]);
+            if (!kim_text_is_absent(pattern))
+                name_list_add(out, pattern);
         }
     }
-    qsort(out, count, sizeof *out, compare_texts);
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || !kim_text_equal(out[kept - 1], out[i]))
-            out[kept++] = out[i];
-    return kept;
+    name_list_settle(out);
 }
 
 static int ask_about(what_walk *w, int32_t action, what_can_function *found, void *user, kim_error *err)
 {
-    enum { PATTERNS_MAX = 1024 };
-    static _Thread_local kim_text patterns[PATTERNS_MAX];
     const catalogue *cat = w->ev->cat;
     kim_text name = catalogue_name(cat, action);
     kim_arena_reset(w->patterns);
-    size_t count = patterns_of(w, catalogue_lower(cat, action), catalogue_takes_no_resource(cat, action), patterns, PATTERNS_MAX);
+    name_list patterns = {.arena = w->patterns};
+    add_patterns(w, catalogue_lower(cat, action), catalogue_takes_no_resource(cat, action), &patterns);
+    if (patterns.failed)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
     bool is_elsewhere = w->q->resource.size && !kim_text_is(w->q->resource, "*") && catalogue_takes_no_resource(cat, action);
-    for (size_t i = 0; i < count && !is_elsewhere; i++) {
+    for (size_t i = 0; i < patterns.count && !is_elsewhere; i++) {
         question one = *w->q;
         answer a;
-        if (!may_be_done_to(w, action, patterns[i]))
+        if (!may_be_done_to(w, action, patterns.items[i]))
             continue;
         one.action = name;
-        one.resource = patterns[i];
+        one.resource = patterns.items[i];
         kim_arena_reset(w->ev->scratch);
         if (decide(w->ev, &one, &a, err) < 0)
             return -1;
-        int result = a.verdict == DENIED ? 0 : found(user, name, patterns[i], &a);
+        int result = a.verdict == DENIED ? 0 : found(user, name, one.resource, &a);
         if (result)
             return result;
     }
