@@ -15,7 +15,10 @@ struct analyst {
     evaluator *closed; /* of the same estate without what was not read; NULL: not made yet (propose.c) */
     const catalogue *cat;
     window over;
-    uint64_t *granted, *conditional, *used, *unseen; /* [catalogue_words] of the identity at hand */
+    uint64_t *granted, *conditional, *used; /* [catalogue_words] of the identity at hand */
+    uint64_t *accessed; /* of the identity at hand: used within the window, says its last-accessed data */
+    uint64_t *hidden;   /* of the identity at hand: `unseen`, and services it used the log does not show how */
+    uint64_t *unseen;   /* of a scope's log */
     kim_text unseen_scope; /* whose log `unseen` was made for */
     bool unseen_is_made;
 };

@@ -4,6 +4,8 @@
  */
 #include <stdlib.h>
 
+#include <kim/time.h>
+
 #include "controller/analyse/analyst.h"
 
 analyst *analyst_new(estate *es, window over, kim_error *err)
@@ -20,7 +22,7 @@ analyst *analyst_new(estate *es, window over, kim_error *err)
     if (a->ev && a->cat == NULL)
         kim_fail(err, KIM_ERR_NOT_FOUND, "the catalogue of AWS's actions is not installed; run `make install`, or set KIM_DATA_DIR");
     size_t words = a->cat ? catalogue_words(a->cat) : 0;
-    a->granted = words ? calloc(4 * words, sizeof *a->granted) : NULL;
+    a->granted = words ? calloc(6 * words, sizeof *a->granted) : NULL;
     if (a->granted == NULL) {
         if (words)
             kim_fail(err, KIM_ERR_NOMEM, "no memory for an analysis");
@@ -29,7 +31,9 @@ analyst *analyst_new(estate *es, window over, kim_error *err)
     }
     a->conditional = a->granted + words;
     a->used = a->conditional + words;
-    a->unseen = a->used + words;
+    a->accessed = a->used + words;
+    a->hidden = a->accessed + words;
+    a->unseen = a->hidden + words;
     return a;
 }
 
@@ -84,6 +88,41 @@ const uint64_t *analyst_unseen(analyst *a, kim_text scope)
     return a->unseen;
 }
 
+/* ---- what the provider itself says was used last ----
+ *
+ * AWS's last-accessed data are facts of an identity: "last_accessed.s3:GetObject", and for services whose
+ * actions it does not track "last_accessed.s3". They know no resource, and count refused attempts too. */
+
+/* A service was used in the window: which of its actions, only the log can tell. */
+static void note_service(analyst *a, kim_text prefix)
+{
+    const catalogue_service *service = catalogue_service_find(a->cat, prefix);
+    bool is_shown = false;
+    if (service == NULL)
+        return;
+    for (int32_t i = 0; i < service->count && !is_shown; i++)
+        is_shown = set_has(a->used, service->first + i) || set_has(a->accessed, service->first + i);
+    for (int32_t i = 0; i < service->count && !is_shown; i++)
+        set_add(a->hidden, service->first + i);
+}
+
+static void note_last_accessed(analyst *a, const kim_record *identity, bool services)
+{
+    const kim_text prefix = KIM_TEXT("last_accessed.");
+    for (size_t i = 0; identity && i < identity->identity.facts.count; i++) {
+        const kim_pair *fact = &identity->identity.facts.items[i];
+        if (!kim_text_starts_with(fact->name, prefix) || kim_time_of_text(fact->value) < a->over.from_unix_ms)
+            continue;
+        kim_text what = {fact->name.bytes + prefix.size, fact->name.size - prefix.size};
+        bool is_action = memchr(what.bytes, ':', what.size) != NULL;
+        int32_t action = is_action ? catalogue_action(a->cat, what) : -1;
+        if (action >= 0 && !services)
+            set_add(a->accessed, action);
+        else if (!is_action && services)
+            note_service(a, what);
+    }
+}
+
 /* ---- gaps ---- */
 
 static size_t count_bits(const uint64_t *set, size_t words)
@@ -110,12 +149,16 @@ int analyst_gap(analyst *a, kim_text identity, const used *items, size_t count, 
         if (items[i].last_unix_ms > g.last_used_unix_ms)
             g.last_used_unix_ms = items[i].last_unix_ms;
     }
+    memset(a->accessed, 0, words * sizeof *a->accessed);
+    memcpy(a->hidden, unseen, words * sizeof *a->hidden);
+    note_last_accessed(a, known, false);
+    note_last_accessed(a, known, true);
     g.granted = count_bits(a->granted, words);
     g.conditional = count_bits(a->conditional, words);
     for (size_t w = 0; w < words; w++) {
-        uint64_t not_used = a->granted[w] & ~a->used[w];
-        g.used += (size_t)__builtin_popcountll(a->granted[w] & a->used[w]);
-        g.unseen += (size_t)__builtin_popcountll(not_used & unseen[w]);
+        uint64_t done = a->used[w] | a->accessed[w], not_used = a->granted[w] & ~done;
+        g.used += (size_t)__builtin_popcountll(a->granted[w] & done);
+        g.unseen += (size_t)__builtin_popcountll(not_used & a->hidden[w]);
         for (uint64_t rest = not_used; rest; rest &= rest - 1)
             g.unused_by_level[catalogue_level_of(a->cat, (int32_t)(w * 64) + __builtin_ctzll(rest))]++;
     }

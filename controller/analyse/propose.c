@@ -241,16 +241,27 @@ static void trace_used(work *w, const used *items, size_t count)
 
 /* ---- what the log cannot show ---- */
 
-static void keep_unseen(work *w, const uint64_t *unseen)
+static kim_text why_kept(const work *w, int32_t action, kim_text name)
+{
+    if (set_has(w->a->accessed, action))
+        return KIM_TEXT("AWS's last-accessed data says that it was used, and not on what");
+    if (kim_text_is(name, "iam:PassRole"))
+        return KIM_TEXT("it is asked for with other calls and leaves no event of its own");
+    if (!set_has(w->a->unseen, action))
+        return KIM_TEXT("AWS's last-accessed data says that its service was used, and the log does not show how");
+    return KIM_TEXT("its events are not in the log");
+}
+
+/* What may have been used, or was on something that nobody names, stays as it is granted. */
+static void keep_unseen(work *w)
 {
     size_t count = catalogue_count(w->a->cat);
     for (int32_t action = 0; (size_t)action < count && !w->failed; action++) {
-        if (!set_has(w->a->granted, action) || !set_has(unseen, action) || set_has(w->a->used, action))
+        bool may_be_used = set_has(w->a->hidden, action) || set_has(w->a->accessed, action);
+        if (!set_has(w->a->granted, action) || !may_be_used || set_has(w->a->used, action))
             continue;
         kim_text name = catalogue_name(w->a->cat, action);
-        bool passes = kim_text_is(name, "iam:PassRole");
-        trace(w, name, KIM_NO_TEXT, passes ? KIM_TEXT("it is asked for with other calls and leaves no event of its own")
-                                           : KIM_TEXT("its events are not in the log"));
+        trace(w, name, KIM_NO_TEXT, why_kept(w, action, name));
     }
 }
 
@@ -684,7 +695,7 @@ const proposal *analyst_propose(analyst *a, kim_text identity, const used *items
         goto nomem;
     evaluate_own(a->ev, identity, note_own, &w);
     trace_used(&w, items, count);
-    keep_unseen(&w, analyst_unseen(a, known->scope));
+    keep_unseen(&w);
     widen(&w);
     drop_covered(&w);
     *p = (proposal){.identity = identity, .over = a->over, .replaces = {w.replaces, w.replace_count}, .granted = g.granted};

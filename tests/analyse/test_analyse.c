@@ -685,6 +685,55 @@ static void what_the_log_cannot_show_stays_with_its_reason(void **state)
     assert_kept(p, "iam:PassRole", "*", "no event of its own");
 }
 
+/* What AWS says ann used last; 19950 days are 2024-08-15, within the window. */
+static void last_accessed(fixture *f, const char *what, const char *at)
+{
+    kim_pair *fact = KIM_NEW(f->arena, kim_pair);
+    *fact = (kim_pair){kim_text_format(f->arena, "last_accessed.%s", what), kim_text_of(at)};
+    f->records[0].identity.facts = (kim_pairs){fact, 1};
+}
+
+static void what_aws_says_was_used_last_stays_though_the_log_does_not_show_it(void **state)
+{
+    fixture *f = *state;
+    add_log(f);
+    last_accessed(f, "s3:GetObject", "2024-08-15T08:00:00+00:00");
+    may(f, "s3:GetObject s3:PutObject", "*");
+    const proposal *p = propose(f);
+    assert_proposed(p, "allow +s3:GetObject @*\n");
+    assert_kept(p, "s3:GetObject", "*", "not on what");
+}
+
+static void what_was_used_last_before_the_window_does_not_stay(void **state)
+{
+    fixture *f = *state;
+    add_log(f);
+    last_accessed(f, "s3:GetObject", "2023-08-15T08:00:00+00:00");
+    may(f, "s3:GetObject s3:PutObject", "*");
+    assert_proposed(propose(f), "");
+}
+
+static void a_service_that_was_used_in_ways_the_log_does_not_show_stays_whole(void **state)
+{
+    fixture *f = *state;
+    add_log(f);
+    last_accessed(f, "sqs", "2024-08-15T08:00:00+00:00");
+    may(f, "sqs:SendMessage sqs:DeleteQueue sns:Publish", "*");
+    const proposal *p = propose(f);
+    assert_proposed(p, "allow +sqs:DeleteQueue,sqs:SendMessage @*\n");
+    assert_kept(p, "sqs:SendMessage", "*", "does not show how");
+}
+
+static void a_service_whose_use_the_log_shows_keeps_that_alone(void **state)
+{
+    fixture *f = *state;
+    add_log(f);
+    last_accessed(f, "sqs", "2024-08-15T08:00:00+00:00");
+    may(f, "sqs:SendMessage sqs:DeleteQueue", "*");
+    did(f, "sqs:SendMessage", "arn:aws:sqs:eu-west-1:111122223333:q");
+    assert_proposed(propose(f), "allow +sqs:SendMessage @arn:aws:sqs:eu-west-1:111122223333:q\n");
+}
+
 static void a_groups_policies_are_replaced_with_ones_own(void **state)
 {
     fixture *f = *state;
@@ -875,6 +924,10 @@ int main(void)
         TEST(what_was_widened_past_an_excluded_resource_leaves_it_out_still),
         TEST(an_action_whose_resource_the_log_does_not_name_keeps_its_grants_resources),
         TEST(what_the_log_cannot_show_stays_with_its_reason),
+        TEST(what_aws_says_was_used_last_stays_though_the_log_does_not_show_it),
+        TEST(what_was_used_last_before_the_window_does_not_stay),
+        TEST(a_service_that_was_used_in_ways_the_log_does_not_show_stays_whole),
+        TEST(a_service_whose_use_the_log_shows_keeps_that_alone),
         TEST(a_groups_policies_are_replaced_with_ones_own),
         TEST(what_was_refused_today_is_not_granted_anew),
         TEST(a_use_in_another_account_is_replayed_though_its_policy_was_not_read),
