@@ -14,7 +14,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <time.h>
+
+#include <kim/time.h>
 
 typedef struct address {
     int family; /* 0: unreadable */
@@ -174,16 +175,6 @@ static bool digits(kim_text text, size_t at, size_t count, int *out)
     return true;
 }
 
-/* Days from 1970-01-01 of a date in the proleptic Gregorian calendar. */
-static int64_t days_of(int64_t y, int m, int d)
-{
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t yoe = y - era * 400;
-    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
 /* `+hh:mm`, `-hhmm` or `Z` at the end of a time; 0 where there is none. */
 static bool parse_zone(kim_text text, size_t at, int *minutes)
 {
@@ -244,7 +235,7 @@ static bool parse_date(kim_text text, double *out)
     } else if (at != text.size) {
         return false;
     }
-    *out = ((double)days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + s - zone * 60.0) * 1000 + floor(fraction * 1000 + 0.5);
+    *out = ((double)kim_days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + s - zone * 60.0) * 1000 + floor(fraction * 1000 + 0.5);
     return true;
 }
 
@@ -522,7 +513,13 @@ aws_test aws_condition_test(const aws_condition *condition, size_t index)
 {
     const test *t = &condition->tests[index];
     return (aws_test){.key = t->key, .key_text = t->key_text, .op = t->op->name, .is_set = t->quantifier != EACH_ONE,
-                      .values = t->raw, .has_variables = t->has_variables};
+                      .values = t->raw, .compiled = t};
+}
+
+const template *aws_test_template(const aws_test *t, size_t value)
+{
+    const wanted *want = &t->compiled->values[value];
+    return want->arn.whole.parts ? &want->arn.whole : &want->text;
 }
 
 /* ---- deciding ---- */

@@ -35,10 +35,12 @@ typedef struct aws_test {
     const char *op;       /* without its quantifier and IfExists: "StringEquals" */
     bool is_set;          /* ForAllValues or ForAnyValue */
     kim_texts values;     /* as written */
-    bool has_variables;   /* values may hold policy variables */
+    const struct test *compiled;
 } aws_test;
 
 size_t aws_condition_count(const aws_condition *condition);
 aws_test aws_condition_test(const aws_condition *condition, size_t index);
+/* A value's variables: without parts where it has none, or its operator or document takes none. */
+const template *aws_test_template(const aws_test *t, size_t value);
 
 #endif

@@ -353,12 +353,8 @@ static int add_texts(comparison *c, const aws_test *t, key_work *w, size_t i)
 {
     kim_text raw = t->values.items[i];
     bool wild = strstr(t->op, "Like") != NULL || begins(t->op, "Arn");
-    if (t->has_variables && memmem(raw.bytes, raw.size, "${", 2)) {
-        template filled;
-        if (template_compile(raw, true, (key_table *)rules_keys(c->r), c->arena, &filled) < 0)
-            return -1;
-        return fill_all(c, &filled, wild, &w->texts);
-    }
+    if (aws_test_template(t, i)->parts)
+        return fill_all(c, aws_test_template(t, i), wild, &w->texts);
     units pattern = begins(t->op, "Arn") ? units_of_arn(raw, false, c->arena)
                     : wild               ? units_of_pattern(raw, c->arena)
                                          : units_of_text(raw, c->arena);
@@ -506,12 +502,9 @@ static int note_variables(comparison *c, const rule *one)
 static int note_test_variables(comparison *c, const aws_test *t, void *user)
 {
     (void)user;
-    for (size_t i = 0; i < t->values.count && t->has_variables; i++) {
-        template value;
-        if (template_compile(t->values.items[i], true, (key_table *)rules_keys(c->r), c->arena, &value) < 0 ||
-            note_template(c, &value) < 0)
+    for (size_t i = 0; i < t->values.count; i++)
+        if (note_template(c, aws_test_template(t, i)) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -822,7 +815,7 @@ static says explore(comparison *c, stage at)
         if (other == SAYS_YES)
             return SAYS_NO;
         if (at == STAGE_KEYS && c->chosen_keys == c->key_count)
-            return one == SAYS_YES && other == SAYS_NO ? SAYS_YES : SAYS_NO;
+            return one == SAYS_YES && other == SAYS_NO ? SAYS_YES : SAYS_PERHAPS; /* of a key beyond KEYS_MAX nothing was said */
     }
     switch (at) {
     case STAGE_CALLER:

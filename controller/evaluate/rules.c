@@ -364,17 +364,25 @@ static const policy_rules *unread_policy(rules *r, kim_text id)
     return p;
 }
 
+/* NULL without memory. */
 static policy_list *list_for(rules *r, const kim_attachment *a)
 {
     if (kim_text_is(a->layer, "scp") || kim_text_is(a->layer, "rcp")) {
-        level *l = &r->levels[text_map_add(r->level_ids, a->on_scope)];
-        return kim_text_is(a->layer, "scp") ? &l->scp : &l->rcp;
+        uint32_t at = text_map_add(r->level_ids, a->on_scope);
+        if (at == UINT32_MAX)
+            return NULL;
+        return kim_text_is(a->layer, "scp") ? &r->levels[at].scp : &r->levels[at].rcp;
     }
     if (kim_text_is(a->layer, "resource") || kim_text_is(a->layer, "endpoint")) {
-        target *t = &r->targets[text_map_add(r->target_ids, a->resource)];
-        return kim_text_is(a->layer, "resource") ? &t->policies : &t->endpoint;
+        uint32_t at = text_map_add(r->target_ids, a->resource);
+        if (at == UINT32_MAX)
+            return NULL;
+        return kim_text_is(a->layer, "resource") ? &r->targets[at].policies : &r->targets[at].endpoint;
     }
-    holder *h = &r->holders[text_map_add(r->holder_ids, a->subject)];
+    uint32_t at = text_map_add(r->holder_ids, a->subject);
+    if (at == UINT32_MAX)
+        return NULL;
+    holder *h = &r->holders[at];
     return kim_text_is(a->layer, "boundary") ? &h->boundary : kim_text_is(a->layer, "session") ? &h->session : &h->grants;
 }
 
@@ -391,7 +399,8 @@ static int attach_all(rules *r)
         const policy_rules *policy = find_policy(r, items[i].scope, a->policy, scratch);
         if (policy == NULL)
             policy = unread_policy(r, a->policy);
-        if (policy == NULL || !append(r->arena, list_for(r, a), policy))
+        policy_list *list = policy ? list_for(r, a) : NULL;
+        if (list == NULL || !append(r->arena, list, policy))
             result = -1;
         kim_arena_reset(scratch);
     }

@@ -10,6 +10,7 @@ struct text_map {
     uint64_t *hashes; /* [capacity] */
     uint32_t *slots;  /* [capacity * 2]: a number + 1 */
     uint32_t count, capacity;
+    bool nocase;
 };
 
 text_map *text_map_new(kim_arena *arena)
@@ -20,8 +21,29 @@ text_map *text_map_new(kim_arena *arena)
     return map;
 }
 
-static uint64_t hash(kim_text text)
+text_map *text_map_new_nocase(kim_arena *arena)
 {
+    text_map *map = text_map_new(arena);
+    if (map)
+        map->nocase = true;
+    return map;
+}
+
+/* FNV-1a of the folded bytes. */
+static uint64_t hash_nocase(kim_text text)
+{
+    uint64_t h = UINT64_C(0xCBF29CE484222325);
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char b = (unsigned char)text.bytes[i];
+        h = (h ^ (b >= 'A' && b <= 'Z' ? b + 32u : b)) * UINT64_C(0x100000001B3);
+    }
+    return h;
+}
+
+static uint64_t hash(const text_map *map, kim_text text)
+{
+    if (map->nocase)
+        return hash_nocase(text);
     uint64_t h = text.size;
     size_t i = 0;
     for (; i + 8 <= text.size; i += 8) {
@@ -71,7 +93,7 @@ static uint32_t find(const text_map *map, kim_text text, uint64_t h)
     size_t mask = (size_t)map->capacity * 2 - 1;
     for (size_t at = h & mask; map->slots[at]; at = (at + 1) & mask) {
         uint32_t number = map->slots[at] - 1;
-        if (map->hashes[number] == h && kim_text_equal(map->texts[number], text))
+        if (map->hashes[number] == h && (map->nocase ? kim_text_equal_nocase : kim_text_equal)(map->texts[number], text))
             return number;
     }
     return UINT32_MAX;
@@ -79,12 +101,12 @@ static uint32_t find(const text_map *map, kim_text text, uint64_t h)
 
 uint32_t text_map_find(const text_map *map, kim_text text)
 {
-    return find(map, text, hash(text));
+    return find(map, text, hash(map, text));
 }
 
 uint32_t text_map_add(text_map *map, kim_text text)
 {
-    uint64_t h = hash(text);
+    uint64_t h = hash(map, text);
     uint32_t known = find(map, text, h);
     if (known != UINT32_MAX)
         return known;

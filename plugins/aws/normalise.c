@@ -270,6 +270,27 @@ int aws_read_put(aws_reading *r, kim_record *record)
     return aws_put(r->out, record, r->err);
 }
 
+int aws_read_names(aws_reading *r, const kim_json *names, const char *service, const char *kind)
+{
+    kim_arena *arena = r->out->arena;
+    kim_texts of = kim_json_texts(names, arena);
+    if (of.count == 0)
+        return 0;
+    if (aws_read_account(r, KIM_NO_TEXT) < 0)
+        return -1;
+    if (r->context->region.size == 0)
+        return aws_read_untold(r, "its region (a folder named after it)");
+    for (size_t i = 0; i < of.count; i++) {
+        kim_text path = kim_text_format(arena, "%s/%.*s", kind, KIM_PRINT(of.items[i]));
+        kim_record record = {.type = KIM_RESOURCE,
+                             .resource = {.id = aws_read_arn(r, service, r->context->region, r->account, path),
+                                          .type = kim_text_format(arena, "%s:%s", service, kind), .name = of.items[i]}};
+        if (aws_read_put(r, &record) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int aws_read_attach(aws_reading *r, kim_text policy, const char *layer, kim_text subject, kim_text resource)
 {
     kim_record record = {.type = KIM_ATTACHMENT,

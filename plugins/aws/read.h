@@ -70,6 +70,9 @@ kim_text aws_queue_of_url(aws_reading *r, kim_text url);
 
 /* Puts a record of r->scope. */
 int aws_read_put(aws_reading *r, kim_record *record);
+/* Puts a resource for each of a list of names alone, of the context's account and region: "dynamodb", "table"
+ * gives arn:aws:dynamodb:REGION:ACCOUNT:table/NAME of the type dynamodb:table. */
+int aws_read_names(aws_reading *r, const kim_json *names, const char *service, const char *kind);
 int aws_read_attach(aws_reading *r, kim_text policy, const char *layer, kim_text subject, kim_text resource);
 /* A policy's document, inline or as a string. */
 int aws_read_document(aws_reading *r, kim_text id, kim_text name, const char *kind, const kim_json *document);

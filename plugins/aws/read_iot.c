@@ -146,22 +146,7 @@ static int read_role_alias(aws_reading *r, const kim_json *document)
 
 static int read_role_aliases(aws_reading *r, const kim_json *document)
 {
-    kim_texts names = kim_json_texts(kim_json_get(document, "roleAliases"), r->out->arena);
-    if (names.count == 0)
-        return 0;
-    if (aws_read_account(r, KIM_NO_TEXT) < 0)
-        return -1;
-    if (r->context->region.size == 0)
-        return aws_read_untold(r, "its region (a folder named after it)");
-    for (size_t i = 0; i < names.count; i++) {
-        kim_text name = aws_concat(r->out->arena, KIM_TEXT("rolealias/"), names.items[i]);
-        kim_record record = {.type = KIM_RESOURCE,
-                             .resource = {.id = aws_read_arn(r, "iot", r->context->region, r->account, name),
-                                          .type = KIM_TEXT("iot:rolealias"), .name = names.items[i]}};
-        if (aws_read_put(r, &record) < 0)
-            return -1;
-    }
-    return 0;
+    return aws_read_names(r, kim_json_get(document, "roleAliases"), "iot", "rolealias");
 }
 
 const aws_row aws_rows_iot[] = {

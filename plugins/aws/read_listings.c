@@ -58,22 +58,7 @@ static int read_listed(aws_reading *r, const kim_json *value)
 
 static int read_table_names(aws_reading *r, const kim_json *document)
 {
-    kim_texts names = kim_json_texts(kim_json_get(document, "TableNames"), r->out->arena);
-    if (names.count == 0)
-        return 0;
-    if (aws_read_account(r, KIM_NO_TEXT) < 0)
-        return -1;
-    if (r->context->region.size == 0)
-        return aws_read_untold(r, "its region (a folder named after it)");
-    for (size_t i = 0; i < names.count; i++) {
-        kim_text table = aws_concat(r->out->arena, KIM_TEXT("table/"), names.items[i]);
-        kim_record record = {.type = KIM_RESOURCE,
-                             .resource = {.id = aws_read_arn(r, "dynamodb", r->context->region, r->account, table),
-                                          .type = KIM_TEXT("dynamodb:table"), .name = names.items[i]}};
-        if (aws_read_put(r, &record) < 0)
-            return -1;
-    }
-    return 0;
+    return aws_read_names(r, kim_json_get(document, "TableNames"), "dynamodb", "table");
 }
 
 /* {"Tags":[...]} or {"Tags":{...}} of what was asked about. */

@@ -4,11 +4,11 @@
  */
 #include <kim/time.h>
 
-/* Days since 1970-01-01. A year is taken to begin in March, so that the leap day is its last. */
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
+/* A year is taken to begin in March, so that the leap day is its last. */
+int64_t kim_days_of(int64_t year, int month, int day)
 {
     year -= month <= 2;
-    int64_t era = year / 400, of_era = year - era * 400;
+    int64_t era = (year >= 0 ? year : year - 399) / 400, of_era = year - era * 400;
     int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
@@ -21,7 +21,7 @@ int64_t kim_time_of(int year, int month, int day, int hour, int minute, int seco
         (month == 2 && day == 29 && !leap) || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
         second < 0 || second > 60 || ms < 0 || ms > 999)
         return 0;
-    return ((days_of(year, month, day) * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms;
+    return ((kim_days_of(year, month, day) * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms;
 }
 
 /* `count` digits at *at, which moves behind them; -1 where they are not there. */

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <kim/time.h>
+
 /* A file below the mark that changed about or since the last list. */
 typedef struct recent {
     log_file file;
@@ -52,12 +54,9 @@ uint32_t log_name_minute(const char *path)
             year = atoi(p + 1), month = atoi(p + 6), day = atoi(p + 9);
             found = true;
         }
-    if (!found || year < 1971 || year > 2200 || month < 1 || month > 12 || day < 1 || day > 31)
+    if (!found || year < 1971 || year > 2200)
         return 0;
-    int y = year - (month <= 2), era = y / 400, yoe = y - era * 400; /* days_from_civil */
-    int doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t days = (int64_t)era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-    return (uint32_t)(days * 1440 + hour * 60 + minute);
+    return (uint32_t)(kim_time_of(year, month, day, hour, minute, 0, 0) / 60000);
 }
 
 static bool is_log_name(const char *name)
@@ -221,19 +220,25 @@ static int consider_stored(void *context, const char *path, uint64_t bytes, int6
     return consider(in->list, in->state, in->place, file, changed_unix_ms, in->below, err);
 }
 
+/* Takes the new ones of what is below the mark, or none after a failure. */
+static int end_below(log_list *list, below *b, const state_place *place, int status, kim_error *err)
+{
+    if (status == 0)
+        status = take_below(list, b, place, err);
+    else
+        for (size_t i = 0; i < b->recent_count; i++)
+            free(b->recents[i].file.path);
+    free(b->recents);
+    return status;
+}
+
 static int list_store(log_list *list, usage_state *s, const kim_host *host, const log_store *store, const char *path,
                       const state_place *place, kim_error *err)
 {
     below b = {0};
     in_store in = {list, s, host, place, strlen(path), &b};
     int status = store->list(store->context, path, consider_stored, &in, err);
-    if (status == 0)
-        status = take_below(list, &b, place, err);
-    else
-        for (size_t i = 0; i < b.recent_count; i++)
-            free(b.recents[i].file.path);
-    free(b.recents);
-    return status;
+    return end_below(list, &b, place, status, err);
 }
 
 static int list_place(log_list *list, usage_state *s, const kim_host *host, const log_store *store,
@@ -283,13 +288,7 @@ static int list_place(log_list *list, usage_state *s, const kim_host *host, cons
         }
     }
     fts_close(walk);
-    if (status == 0)
-        status = take_below(list, &b, place, err);
-    else
-        for (size_t i = 0; i < b.recent_count; i++)
-            free(b.recents[i].file.path);
-    free(b.recents);
-    return status;
+    return end_below(list, &b, place, status, err);
 }
 
 int log_list_make(log_list *list, usage_state *state, const kim_host *host, const log_store *store,

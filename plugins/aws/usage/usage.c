@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <kim/emit.h>
+#include <kim/time.h>
 
 #include "plugins/aws/usage/log_list.h"
 #include "plugins/aws/usage/log_text.h"
@@ -171,11 +172,10 @@ static bool time_of(reading *r, kim_text text, int32_t *day, int64_t *at_unix_ms
             return false;
     if (memcmp(s, r->date, sizeof r->date)) {
         unsigned year = digits(s, 4), month = digits(s + 5, 2), date = digits(s + 8, 2);
-        if (year < 2000 || year > 2200 || month < 1 || month > 12 || date < 1 || date > 31)
+        int64_t midnight = kim_time_of((int)year, (int)month, (int)date, 0, 0, 0, 0);
+        if (year < 2000 || year > 2200 || midnight == 0)
             return false;
-        int y = (int)year - (month <= 2), era = y / 400, yoe = y - era * 400; /* days_from_civil */
-        int doy = (153 * ((int)month + (month > 2 ? -3 : 9)) + 2) / 5 + (int)date - 1;
-        r->date_day = era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+        r->date_day = (int32_t)(midnight / 86400000);
         memcpy(r->date, s, sizeof r->date);
     }
     unsigned hour = digits(s + 11, 2), minute = digits(s + 14, 2), second = digits(s + 17, 2);

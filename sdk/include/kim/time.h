@@ -11,6 +11,9 @@
 extern "C" {
 #endif
 
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar; before it they are negative. The
+ * numbers are not checked. */
+int64_t kim_days_of(int64_t year, int month, int day);
 /* Of a date and time in the calendar's numbers (UTC); 0 where a number is out of its range or the year
  * lies outside 1970 to 9999. */
 int64_t kim_time_of(int year, int month, int day, int hour, int minute, int second, int ms);
