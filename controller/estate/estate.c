@@ -43,8 +43,7 @@ struct estate {
     const char *catalogues_dir;
     bool is_complete;
     pthread_mutex_t lock; /* guards derived */
-    void *derived;
-    void (*end_derived)(void *);
+    struct { void *made; void (*end)(void *); } derived[ESTATE_SLOTS];
 };
 
 /* ---- catalogues: read once for the whole process ---- */
@@ -101,8 +100,9 @@ static void estate_free(estate *es)
 {
     if (es == NULL)
         return;
-    if (es->derived)
-        es->end_derived(es->derived);
+    for (int i = 0; i < ESTATE_SLOTS; i++)
+        if (es->derived[i].made)
+            es->derived[i].end(es->derived[i].made);
     for (int t = 0; t < KIM_RECORD_TYPES; t++) {
         free(es->shelves[t].items);
         free(es->shelves[t].by_id);
@@ -465,14 +465,14 @@ const char *estate_catalogues_dir(const estate *es)
     return es->catalogues_dir;
 }
 
-void *estate_derived(estate *es, estate_make_function *make, void (*end)(void *), kim_error *err)
+void *estate_derived(estate *es, unsigned place, estate_make_function *make, void (*end)(void *), kim_error *err)
 {
     pthread_mutex_lock(&es->lock);
-    if (es->derived == NULL) {
-        es->derived = make(es, err);
-        es->end_derived = end;
+    if (es->derived[place].made == NULL) {
+        es->derived[place].made = make(es, err);
+        es->derived[place].end = end;
     }
-    void *derived = es->derived;
+    void *made = es->derived[place].made;
     pthread_mutex_unlock(&es->lock);
-    return derived;
+    return made;
 }

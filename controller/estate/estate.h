@@ -40,9 +40,10 @@ const catalogue *estate_catalogue(const estate *es, kim_text provider);
 
 const char *estate_catalogues_dir(const estate *es); /* as given to the builder; NULL: none */
 
-/* One thing that a later stage derives from the estate and that lives as long as it: made by the first
- * who asks (others wait), NULL where making it failed. */
+/* What later stages derive from the estate and what lives as long as it, one thing a place: made by the first
+ * who asks (others wait), NULL where making it failed; the next who asks tries again. */
+enum { ESTATE_SLOTS = 16 };
 typedef void *estate_make_function(estate *es, kim_error *err);
-void *estate_derived(estate *es, estate_make_function *make, void (*end)(void *), kim_error *err);
+void *estate_derived(estate *es, unsigned place, estate_make_function *make, void (*end)(void *), kim_error *err);
 
 #endif

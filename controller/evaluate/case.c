@@ -4,10 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "controller/evaluate/compare.h"
+#include "controller/evaluate/engine.h"
 #include "controller/evaluate/evaluate.h"
-#include "controller/evaluate/expand.h"
-#include "controller/evaluate/rules.h"
 
 #include <kim/limits.h>
 
@@ -74,17 +72,17 @@ static int read_question(const kim_json *line, kim_text provider, kim_arena *are
     return 0;
 }
 
-static int answer_request(case_reader *reader, const kim_json *line, estate *es, kim_text provider, kim_json_writer *writer, kim_error *err)
+static int answer_request(case_reader *reader, const kim_json *line, estate *es, const engine *e, kim_json_writer *writer, kim_error *err)
 {
     question q;
     answer a;
     evaluator *ev = NULL;
-    int result = read_question(line, provider, reader->arena, &q, err);
+    int result = read_question(line, kim_text_of(e->provider), reader->arena, &q, err);
     if (result == 0) { /* a case says all there is: what cannot be read in it is its author's mistake */
-        const rules *r = rules_of(es, err);
-        kim_text unread = r ? rules_first_unread(r) : KIM_NO_TEXT;
-        if (r == NULL || !kim_text_is_absent(unread))
-            result = r ? kim_fail(err, KIM_ERR_INPUT, "%.*s", KIM_PRINT(unread)) : -1;
+        const void *compiled = engine_compiled(e, es, err);
+        kim_text unread = compiled ? e->first_unread(compiled) : KIM_NO_TEXT;
+        if (compiled == NULL || !kim_text_is_absent(unread))
+            result = compiled ? kim_fail(err, KIM_ERR_INPUT, "%.*s", KIM_PRINT(unread)) : -1;
     }
     if (result == 0) {
         ev = evaluator_new(es, err);
@@ -96,19 +94,27 @@ static int answer_request(case_reader *reader, const kim_json *line, estate *es,
     return result;
 }
 
+static int cannot(const engine *e, const char *form, kim_error *err)
+{
+    return kim_fail(err, KIM_ERR_UNSUPPORTED, "\"%s\" is not for provider %s", form, e->provider);
+}
+
 static int answer_line(case_reader *reader, const kim_json *line, const uint8_t *records, size_t size, kim_json_writer *writer, kim_error *err)
 {
     kim_text provider = kim_json_text_of(line, "provider");
     estate *es = build(reader, records, size, err);
     if (es == NULL)
         return -1;
+    const engine *e = engine_find(es, provider);
     int result;
-    if (kim_json_get(line, "compare"))
-        result = compare_answer(line, es, writer, err);
+    if (e == NULL)
+        result = kim_fail(err, KIM_ERR_INPUT, "provider '%.*s' is not known here", KIM_PRINT(provider));
+    else if (kim_json_get(line, "compare"))
+        result = e->compare ? e->compare(line, es, writer, err) : cannot(e, "compare", err);
     else if (kim_json_get(line, "expand"))
-        result = expand_answer(es, writer, err);
+        result = e->expand ? e->expand(line, es, writer, err) : cannot(e, "expand", err);
     else
-        result = answer_request(reader, line, es, provider, writer, err);
+        result = answer_request(reader, line, es, e, writer, err);
     estate_release(es);
     return result;
 }

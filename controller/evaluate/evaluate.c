@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "controller/evaluate/aws_context.h"
 #include "controller/evaluate/catalogue.h"
 #include "controller/evaluate/evaluator.h"
 
@@ -59,6 +58,7 @@ void evaluator_free(evaluator *ev)
 {
     if (ev == NULL)
         return;
+    engines_close(ev);
     action_index_free(ev->index);
     kim_arena_free(ev->kept);
     kim_arena_free(ev->scratch);
@@ -80,450 +80,81 @@ void answer_from_term(evaluator *ev, const term *t, answer *out)
         *out = (answer){.verdict = UNKNOWN, .reason = UNREAD, .condition = t, .unread = term_unread(t, ev->scratch)};
 }
 
-/* The provider asked: the question's, or the one profile of the estate. */
-static const kim_profile *find_profile(const evaluator *ev, const question *q)
+/* ---- whose question it is ---- */
+
+/* By how a resource is written; NULL: any of them may write so. */
+static const engine *engine_of_resource(const estate *es, kim_text resource)
 {
-    size_t count;
-    const kim_record *items = estate_records(ev->es, KIM_PROFILE, &count);
-    for (size_t i = 0; i < count; i++)
-        if (kim_text_is_absent(q->provider) || kim_text_equal(items[i].profile.id, q->provider))
-            return &items[i].profile;
+    static const struct { const char *prefix, *provider; } forms[] = {
+        {"arn:", "aws"}, {"/subscriptions/", "azure"}, {"/providers/", "azure"}, {"//", "gcp"}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (kim_text_starts_with(resource, kim_text_of(forms[i].prefix)))
+            return engine_find(es, kim_text_of(forms[i].provider));
     return NULL;
 }
 
-static int decide(evaluator *ev, const question *q, answer *out, kim_error *err)
+/* The one engine of all profiles; NULL: there are several, or none. names: all of them, for people. */
+static const engine *engine_of_profiles(const estate *es, kim_arena *arena, kim_text *names)
 {
-    const kim_profile *profile = find_profile(ev, q);
-    kim_text provider = q->provider.size ? q->provider : profile ? profile->id : KIM_TEXT("aws");
-    if (kim_text_is(provider, "aws"))
-        return aws_decide(ev, q, out, err);
-    if (profile)
-        return neutral_decide(ev, profile, q, out, err);
-    return kim_fail(err, KIM_ERR_UNSUPPORTED, "nothing is known of provider '%.*s' here", KIM_PRINT(provider));
+    size_t count;
+    const kim_record *items = estate_records(es, KIM_PROFILE, &count);
+    const engine *only = NULL;
+    bool several = false;
+    *names = KIM_NO_TEXT;
+    for (size_t i = 0; i < count; i++) {
+        kim_text id = items[i].profile.id;
+        if (i > 0 && kim_text_equal(id, items[i - 1].profile.id))
+            continue; /* profiles are sorted by their ids */
+        several = only != NULL;
+        only = engine_find(es, id);
+        *names = kim_text_format(arena, "%.*s%s%.*s", KIM_PRINT(*names), several ? ", " : "", KIM_PRINT(id));
+    }
+    return several ? NULL : only;
+}
+
+/* The question's own provider; else the estate's only one; else the identity's, or the resource's. */
+static const engine *engine_for(const evaluator *ev, const question *q, kim_error *err)
+{
+    kim_text names;
+    if (q->provider.size) {
+        const engine *named = engine_find(ev->es, q->provider);
+        if (named == NULL)
+            kim_fail(err, KIM_ERR_UNSUPPORTED, "nothing is known of provider '%.*s' here", KIM_PRINT(q->provider));
+        return named;
+    }
+    const engine *only = engine_of_profiles(ev->es, ev->scratch, &names);
+    if (only)
+        return only;
+    const kim_record *who = q->identity.size ? estate_find(ev->es, KIM_IDENTITY, q->identity) : NULL;
+    if (who)
+        return engine_of_scope(who->scope);
+    const engine *e = engine_of_resource(ev->es, q->resource);
+    if (e == NULL && names.size == 0)
+        return &aws_engine; /* an estate of documents alone */
+    if (e == NULL)
+        kim_fail(err, KIM_ERR_INPUT, "the estate has several providers (%.*s); say which is meant: --provider", KIM_PRINT(names));
+    return e;
 }
 
 int evaluate_can(evaluator *ev, const question *q, answer *out, kim_error *err)
 {
     kim_arena_reset(ev->scratch);
-    return decide(ev, q, out, err);
-}
-
-/* ---- who can ---- */
-
-static int ask_for(evaluator *ev, const question *q, kim_text identity, who_can_function *found, void *user, kim_error *err)
-{
-    question one = *q;
-    answer a;
-    one.identity = identity;
-    kim_arena_reset(ev->scratch);
-    if (decide(ev, &one, &a, err) < 0)
-        return -1;
-    return a.verdict == DENIED ? 0 : found(user, identity, &a);
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-    return kim_text_compare(*(const kim_text *)a, *(const kim_text *)b);
-}
-
-/* Names in the making; each once after name_list_settle. */
-typedef struct name_list {
-    kim_arena *arena;
-    kim_text *items; /* [count] */
-    size_t count, capacity;
-    bool failed;     /* out of memory: names are missing */
-} name_list;
-
-static void name_list_add(name_list *list, kim_text name)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        kim_text *items = KIM_NEW_ARRAY(list->arena, kim_text, capacity);
-        if (items == NULL) {
-            list->failed = true;
-            return;
-        }
-        if (list->count)
-            memcpy(items, list->items, list->count * sizeof *items);
-        list->items = items;
-        list->capacity = capacity;
-    }
-    list->items[list->count++] = name;
-}
-
-static void name_list_settle(name_list *list)
-{
-    size_t kept = 0;
-    if (list->count)
-        qsort(list->items, list->count, sizeof *list->items, compare_texts);
-    for (size_t i = 0; i < list->count; i++)
-        if (kept == 0 || !kim_text_equal(list->items[kept - 1], list->items[i]))
-            list->items[kept++] = list->items[i];
-    list->count = kept;
-}
-
-static bool names_everyone(const rule *one)
-{
-    for (size_t i = 0; i < one->subject_count && !one->subjects_turned; i++)
-        if (one->subjects[i].kind == SUBJECT_EVERYONE)
-            return true;
-    return one->subjects_turned;
-}
-
-/* Accounts that the estate knows by their place alone: a condition may admit whoever is in them. */
-static void add_unread_accounts(evaluator *ev, kim_text partition, name_list *out)
-{
-    size_t total;
-    const kim_record *items = estate_records(ev->es, KIM_SCOPE, &total);
-    for (size_t i = 0; i < total; i++) {
-        kim_text id = items[i].as_scope.id;
-        if (!kim_text_is(items[i].as_scope.kind, "account") || !kim_text_starts_with(id, KIM_TEXT("aws:")))
-            continue;
-        kim_text number = {id.bytes + 4, id.size - 4};
-        const account *a = account_of(ev, number);
-        if (a && !a->is_read)
-            name_list_add(out, kim_text_format(out->arena, "arn:%.*s:iam::%.*s:root", KIM_PRINT(partition), KIM_PRINT(number)));
-    }
-}
-
-static void add_subjects(const rule *one, kim_text partition, name_list *out)
-{
-    if (one->subjects_turned)
-        name_list_add(out, KIM_TEXT("*"));
-    for (size_t n = 0; n < one->subject_count && !one->subjects_turned; n++) {
-        const subject *s = &one->subjects[n];
-        bool is_number = s->kind == SUBJECT_ACCOUNT && s->raw.size == s->account.size;
-        if (s->kind == SUBJECT_EVERYONE)
-            name_list_add(out, KIM_TEXT("*"));
-        else if (s->kind != SUBJECT_CANONICAL && s->kind != SUBJECT_GONE)
-            name_list_add(out, is_number ? kim_text_format(out->arena, "arn:%.*s:iam::%.*s:root", KIM_PRINT(partition), KIM_PRINT(s->raw)) : s->raw);
-    }
-}
-
-/* What a resource's policies name that is no identity of the estate: other accounts, services, identity
- * providers, anyone. */
-static void add_outsiders(evaluator *ev, const question *q, name_list *out)
-{
-    arn a = arn_split(q->resource);
-    const target *t = aws_target(ev->r, &a);
-    kim_text partition = a.count == ARN_PARTS ? a.parts[1] : KIM_TEXT("aws");
-    bool has_accounts = false;
-    for (size_t i = 0; t && i < t->policies.count; i++)
-        for (size_t k = 0; k < t->policies.items[i]->count; k++) {
-            const rule *one = &t->policies.items[i]->rules[k];
-            if (one->effect != KIM_ALLOW)
-                continue;
-            if (one->condition && !has_accounts && names_everyone(one)) {
-                add_unread_accounts(ev, partition, out);
-                has_accounts = true;
-            }
-            add_subjects(one, partition, out);
-        }
-}
-
-/* Does the name stand for one who can ask? A policy may name what AWS would refuse. */
-static bool is_caller(evaluator *ev, const question *q, kim_text identity, caller *out)
-{
-    question one = *q;
-    one.identity = identity;
-    one.federated = KIM_NO_TEXT;
-    return caller_read(ev, &one, out, NULL) == 0;
-}
-
-/* An identity provider: its users come as themselves, with its token. */
-static bool is_provider(kim_text name)
-{
-    arn a = arn_split(name);
-    if (a.count < ARN_PARTS)
-        return kim_text_is(name, "accounts.google.com") || kim_text_is(name, "www.amazon.com") ||
-               kim_text_is(name, "graph.facebook.com") || kim_text_is(name, "cognito-identity.amazonaws.com");
-    return kim_text_starts_with(a.parts[5], KIM_TEXT("oidc-provider/")) || kim_text_starts_with(a.parts[5], KIM_TEXT("saml-provider/"));
-}
-
-/* An account's own users and roles answer for it where it was collected. */
-static bool is_covered(evaluator *ev, const question *q, kim_text identity)
-{
-    caller c;
-    if (is_provider(identity))
-        return false;
-    if (!is_caller(ev, q, identity, &c))
-        return true;
-    if (c.account.size == 0 || c.kind == CALLER_FEDERATED_USER)
-        return false;
-    const account *a = account_of(ev, c.account);
-    return a && a->is_read;
-}
-
-static int ask_outsider(evaluator *ev, const question *q, kim_text name, who_can_function *found, void *user, kim_error *err)
-{
-    question one = *q;
-    caller c;
-    if (is_provider(name))
-        one.federated = name;
-    else
-        one.anyone_of_account = is_caller(ev, q, name, &c) && c.kind == CALLER_ROOT;
-    return ask_for(ev, &one, name, found, user, err);
-}
-
-/* People of a directory and devices sign no request of AWS's: they become a role, which answers for them. */
-static bool may_ask(evaluator *ev, const question *q, const kim_identity *one)
-{
-    const kim_profile *profile = find_profile(ev, q);
-    kim_text provider = q->provider.size ? q->provider : profile ? profile->id : KIM_TEXT("aws");
-    caller c;
-    if (one->kind == KIM_GROUP)
-        return false;
-    return !kim_text_is(provider, "aws") || (kim_text_starts_with(one->id, KIM_TEXT("arn:")) && is_caller(ev, q, one->id, &c));
-}
-
-/* Identities and outsiders are both sorted: they are asked about in one order. */
-static int ask_each(evaluator *ev, const question *q, const name_list *others, who_can_function *found, void *user, kim_error *err)
-{
-    size_t count, at = 0;
-    const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
-    int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++) {
-        const kim_identity *one = &items[i].identity;
-        while (at < others->count && result == 0 && kim_text_compare(others->items[at], one->id) < 0)
-            result = ask_outsider(ev, q, others->items[at++], found, user, err);
-        if (result == 0 && may_ask(ev, q, one))
-            result = ask_for(ev, q, one->id, found, user, err);
-    }
-    while (at < others->count && result == 0)
-        result = ask_outsider(ev, q, others->items[at++], found, user, err);
-    return result;
+    const engine *e = engine_for(ev, q, err);
+    return e ? e->decide(ev, q, out, err) : -1;
 }
 
 int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *user, kim_error *err)
 {
-    name_list others = {.arena = kim_arena_new(SIZE_MAX)};
-    size_t kept = 0;
-    int result;
-    if (others.arena)
-        add_outsiders(ev, q, &others);
-    name_list_settle(&others);
-    for (size_t i = 0; i < others.count; i++)
-        if (!is_covered(ev, q, others.items[i]))
-            others.items[kept++] = others.items[i];
-    others.count = kept;
-    if (others.arena == NULL || others.failed)
-        result = kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
-    else
-        result = ask_each(ev, q, &others, found, user, err);
-    kim_arena_free(others.arena);
-    return result;
-}
-
-/* ---- what can ---- */
-
-/* A rule that may allow the identity something; of: the resource whose policy it stands in, else absent. */
-typedef struct granting {
-    const rule *rule;
-    kim_text of;
-} granting;
-
-typedef struct what_walk {
-    evaluator *ev;
-    const question *q;
-    granting *rules; /* [count] */
-    size_t count, capacity;
-    caller caller;
-    bool is_caller;     /* AWS knows the asker */
-    kim_arena *patterns; /* of the action asked about */
-    uint64_t *actions;  /* bitset over the catalogue */
-    bool failed;
-} what_walk;
-
-static void add_rule(what_walk *w, const rule *one, kim_text of)
-{
-    if (w->count == w->capacity) {
-        size_t capacity = w->capacity ? w->capacity * 2 : 64;
-        granting *grown = realloc(w->rules, capacity * sizeof *grown);
-        if (grown == NULL) {
-            w->failed = true;
-            return;
-        }
-        w->rules = grown;
-        w->capacity = capacity;
-    }
-    w->rules[w->count++] = (granting){one, of};
-}
-
-/* Sets the actions that a rule covers. */
-static void add_actions(what_walk *w, const rule *one)
-{
-    const catalogue *cat = w->ev->cat;
-    size_t words = catalogue_words(cat), count = catalogue_count(cat);
-    uint64_t *covered = calloc(words, sizeof *covered);
-    if (covered == NULL) {
-        w->failed = true;
-        return;
-    }
-    for (size_t i = 0; i < one->action_count; i++)
-        catalogue_match(cat, rules_action_pattern(w->ev->r, one->actions[i]), covered);
-    for (size_t i = 0; i < words; i++) {
-        uint64_t valid = i == count / 64 ? (UINT64_C(1) << (count % 64)) - 1 : i < count / 64 ? ~UINT64_C(0) : 0;
-        w->actions[i] |= (one->any_action ? ~UINT64_C(0) : one->actions_turned ? ~covered[i] : covered[i]) & valid;
-    }
-    free(covered);
-}
-
-static bool names_asker(const what_walk *w, const rule *one)
-{
-    const term *named[GRADES];
-    return !w->is_caller || caller_named(&w->caller, one, w->ev->scratch, named);
-}
-
-static void gather_rules(what_walk *w)
-{
-    kim_arena_reset(w->ev->scratch);
-    w->is_caller = caller_read(w->ev, w->q, &w->caller, NULL) == 0;
-    const holder *h = rules_holder(w->ev->r, w->q->identity);
-    subject asked = subject_read(w->q->identity);
-    if (h == NULL && asked.kind == SUBJECT_SESSION)
-        h = rules_role(w->ev->r, asked.account, asked.name);
-    for (size_t i = 0; h && i < h->grants.count; i++)
-        for (size_t k = 0; k < h->grants.items[i]->count; k++)
-            if (h->grants.items[i]->rules[k].effect == KIM_ALLOW)
-                add_rule(w, &h->grants.items[i]->rules[k], KIM_NO_TEXT);
-    size_t targets;
-    const target *all = rules_targets(w->ev->r, &targets);
-    for (size_t t = 0; t < targets; t++)
-        for (size_t i = 0; i < all[t].policies.count; i++)
-            for (size_t k = 0; k < all[t].policies.items[i]->count; k++) {
-                const rule *one = &all[t].policies.items[i]->rules[k];
-                if (one->effect == KIM_ALLOW && names_asker(w, one))
-                    add_rule(w, one, all[t].id);
-            }
-}
-
-static bool covers(const what_walk *w, const rule *one, kim_text action)
-{
-    if (one->any_action)
-        return true;
-    for (size_t i = 0; i < one->action_count; i++)
-        if (glob_match(rules_action_pattern(w->ev->r, one->actions[i]), action))
-            return !one->actions_turned;
-    return one->actions_turned;
-}
-
-/* "arn:${Partition}:s3:::${BucketName}" as the pattern that it is. Empty without memory. */
-static kim_text pattern_of_form(kim_text form, kim_arena *arena)
-{
-    char *bytes = kim_arena_bytes(arena, form.size ? form.size : 1);
-    size_t size = 0;
-    for (size_t i = 0; bytes && i < form.size; i++) {
-        const char *close = form.bytes[i] == '$' ? memchr(form.bytes + i, '}', form.size - i) : NULL;
-        bytes[size++] = close ? '*' : form.bytes[i];
-        i = close ? (size_t)(close - form.bytes) : i;
-    }
-    return (kim_text){bytes, bytes ? size : 0};
-}
-
-/* Is the action one that is done to such a resource? What the catalogue does not tell may be. */
-static bool may_be_done_to(what_walk *w, int32_t action, kim_text resource)
-{
-    size_t uses, total;
-    const catalogue_use *use = catalogue_uses(w->ev->cat, action, &uses);
-    const catalogue_resource_type *types = catalogue_resource_types(w->ev->cat, &total);
-    bool is_object = memchr(resource.bytes, '/', resource.size) != NULL;
-    arn a = arn_split(resource);
-    if (uses == 0 || a.count < ARN_PARTS)
-        return true;
-    kim_arena_reset(w->ev->scratch);
-    for (size_t u = 0; u < uses; u++)
-        for (uint32_t f = 0; f < use[u].form_count; f++) {
-            kim_text form = types[use[u].first_form + f].arn;
-            if (is_object && kim_text_ends_with(form, KIM_TEXT(":s3:::${BucketName}")))
-                continue; /* a bucket's name has no slash */
-            arn of = arn_split(pattern_of_form(form, w->ev->scratch));
-            bool may = of.count == ARN_PARTS;
-            for (size_t p = 0; p < ARN_PARTS && may; p++)
-                may = glob_relate(a.parts[p], of.parts[p]) != GLOB_DISJOINT;
-            if (may)
-                return true;
-        }
-    return false;
-}
-
-static kim_text pattern_for(what_walk *w, const arn_pattern *pattern)
-{
-    bool has_variable = pattern->raw.size > 1 && memmem(pattern->raw.bytes, pattern->raw.size, "${", 2);
-    return has_variable && w->is_caller ? aws_resource_for(w->ev, w->q, pattern, w->patterns) : pattern->raw;
-}
-
-/* The resources to ask about for one action: the patterns of the rules that grant it. */
-static void add_patterns(what_walk *w, kim_text action, bool takes_no_resource, name_list *out)
-{
-    if (w->q->resource.size || takes_no_resource) {
-        name_list_add(out, w->q->resource.size ? w->q->resource : KIM_TEXT("*"));
-        return;
-    }
-    for (size_t i = 0; i < w->count; i++) {
-        const rule *one = w->rules[i].rule;
-        kim_text of = w->rules[i].of;
-        if (!covers(w, one, action))
-            continue;
-        if (one->any_resource || one->resources_turned)
-            name_list_add(out, of.size ? of : KIM_TEXT("*"));
-        for (size_t k = 0; k < one->resource_count && !one->resources_turned; k++) {
-            kim_text pattern = of.size && one->resources[k]->is_everything ? of : pattern_for(w, one->resources[k]);
-            if (!kim_text_is_absent(pattern))
-                name_list_add(out, pattern);
-        }
-    }
-    name_list_settle(out);
-}
-
-static int ask_about(what_walk *w, int32_t action, what_can_function *found, void *user, kim_error *err)
-{
-    const catalogue *cat = w->ev->cat;
-    kim_text name = catalogue_name(cat, action);
-    kim_arena_reset(w->patterns);
-    name_list patterns = {.arena = w->patterns};
-    add_patterns(w, catalogue_lower(cat, action), catalogue_takes_no_resource(cat, action), &patterns);
-    if (patterns.failed)
-        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
-    bool is_elsewhere = w->q->resource.size && !kim_text_is(w->q->resource, "*") && catalogue_takes_no_resource(cat, action);
-    for (size_t i = 0; i < patterns.count && !is_elsewhere; i++) {
-        question one = *w->q;
-        answer a;
-        if (!may_be_done_to(w, action, patterns.items[i]))
-            continue;
-        one.action = name;
-        one.resource = patterns.items[i];
-        kim_arena_reset(w->ev->scratch);
-        if (decide(w->ev, &one, &a, err) < 0)
-            return -1;
-        int result = a.verdict == DENIED ? 0 : found(user, name, one.resource, &a);
-        if (result)
-            return result;
-    }
-    return 0;
+    kim_arena_reset(ev->scratch);
+    const engine *e = engine_for(ev, q, err);
+    return e ? e->who_can(ev, q, found, user, err) : -1;
 }
 
 int evaluate_what_can(evaluator *ev, const question *q, what_can_function *found, void *user, kim_error *err)
 {
-    if (ev->cat == NULL)
-        return kim_fail(err, KIM_ERR_NOT_FOUND, "the catalogue of AWS's actions is not installed; run `make install`, or set KIM_DATA_DIR");
-    what_walk w = {.ev = ev, .q = q, .actions = calloc(catalogue_words(ev->cat) + 1, sizeof *w.actions),
-                   .patterns = kim_arena_new(SIZE_MAX)};
-    bool is_ready = w.actions && w.patterns;
-    int result = is_ready ? 0 : -1;
-    if (is_ready) {
-        gather_rules(&w);
-        for (size_t i = 0; i < w.count; i++)
-            add_actions(&w, w.rules[i].rule);
-    }
-    for (size_t a = 0; result == 0 && !w.failed && a < catalogue_count(ev->cat); a++)
-        if (w.actions[a / 64] >> (a % 64) & 1)
-            result = ask_about(&w, (int32_t)a, found, user, err);
-    if (w.failed || !is_ready)
-        result = kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
-    free(w.rules);
-    free(w.actions);
-    kim_arena_free(w.patterns);
-    return result;
+    kim_arena_reset(ev->scratch);
+    const engine *e = engine_for(ev, q, err);
+    return e ? e->what_can(ev, q, found, user, err) : -1;
 }
 
 /* ---- writing ---- */

@@ -21,6 +21,8 @@ typedef struct because {
     kim_text layer;     /* "identity", "scp" ... */
     kim_text policy;    /* its name or id; a level's target where a whole level was silent */
     kim_text statement; /* its Sid, or its index in the policy; absent: no statement of it allowed */
+    const kim_statement *source;       /* the same as they stand in the estate, where there are any: NULL */
+    const kim_attachment *attachment;
 } because;
 
 typedef struct term term; /* a residual condition; terms.h */
@@ -28,7 +30,14 @@ typedef struct term term; /* a residual condition; terms.h */
 typedef struct context_entry {
     kim_text key;
     kim_texts values;
+    const kim_json *json; /* as given: a number and a boolean are more than their text; NULL: texts alone */
 } context_entry;
+
+/* A Kubernetes request's attributes; path: a non-resource request. */
+typedef struct kubernetes_request {
+    kim_texts groups;       /* all of the user's: none is added */
+    kim_text verb, api_group, resource, subresource, name, namespace, path;
+} kubernetes_request;
 
 typedef struct question {
     kim_text provider;      /* "aws"; absent: the estate's only one */
@@ -38,6 +47,8 @@ typedef struct question {
     kim_text action;
     kim_text resource;      /* may be a pattern */
     kim_text resource_account; /* absent: from the resource, or the identity's */
+    bool data;              /* azure: a data action */
+    const kubernetes_request *kubernetes; /* a request in the API server's own words; NULL: action and resource say it */
     const context_entry *context;
     size_t context_count;
     bool discover;          /* a key not given is not known; else it is absent */
@@ -74,9 +85,16 @@ int evaluate_can(evaluator *ev, const question *q, answer *out, kim_error *err);
 typedef int who_can_function(void *context, kim_text identity, const answer *a);
 int evaluate_who_can(evaluator *ev, const question *q, who_can_function *found, void *context, kim_error *err);
 
-/* Calls back for each action of the catalogue that the identity may do on some resource, with the
- * patterns of the statements that grant it; q->action is ignored, q->resource absent: any. */
-typedef int what_can_function(void *context, kim_text action, kim_text resource, const answer *a);
+/* What is granted: an action of the catalogue, or a pattern where the provider has none, less others. */
+typedef struct grant {
+    kim_text action;
+    kim_texts not_actions;  /* patterns: not these of what `action` covers */
+    kim_text resource;      /* a pattern */
+} grant;
+
+/* Calls back for each action that the identity may do on some resource, with the patterns of the
+ * statements that grant it; q->action is ignored, q->resource absent: any. */
+typedef int what_can_function(void *context, const grant *what, const answer *a);
 int evaluate_what_can(evaluator *ev, const question *q, what_can_function *found, void *context, kim_error *err);
 
 /* ---- what stands in an identity's own policies ---- */

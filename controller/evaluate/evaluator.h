@@ -7,6 +7,7 @@
 #define KIM_EVALUATOR_H
 
 #include "controller/evaluate/action_index.h"
+#include "controller/evaluate/engine.h"
 #include "controller/evaluate/evaluate.h"
 #include "controller/evaluate/terms.h"
 
@@ -27,6 +28,7 @@ typedef struct say {
 
 struct evaluator {
     estate *es;
+    void *states[ENGINES_MAX]; /* of each engine, by its slot; NULL: not asked yet */
     const rules *r;
     const catalogue *cat; /* AWS's; NULL: not installed */
     action_index *index;
@@ -46,8 +48,7 @@ int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err);
 /* A pattern of a policy as it reads for the asker, with a wildcard for what is not known; in arena. Absent
  * where a variable has no value: the pattern matches nothing. */
 kim_text aws_resource_for(evaluator *ev, const question *q, const arn_pattern *pattern, kim_arena *arena);
-/* A profile's decision: deny-overrides, allow-union ... */
-int neutral_decide(evaluator *ev, const kim_profile *profile, const question *q, answer *out, kim_error *err);
+void engines_close(evaluator *ev); /* what engine_state made */
 
 /* The answer to "may this be, given this term?": one of the four. */
 void answer_from_term(evaluator *ev, const term *t, answer *out);

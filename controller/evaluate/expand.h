@@ -10,6 +10,6 @@
 /* Writes the member "actions" for the estate's policy "document": what its allows name in the
  * catalogue, less its unconditional denies on "*"; sorted, in lower case.
  * Errors: KIM_ERR_NOT_FOUND no catalogue, KIM_ERR_INPUT a document that could not be read, KIM_ERR_NOMEM */
-int expand_answer(estate *es, kim_json_writer *writer, kim_error *err);
+int expand_answer(const kim_json *line, estate *es, kim_json_writer *writer, kim_error *err);
 
 #endif

@@ -428,8 +428,22 @@ static void explain(weighing *w, answer *out)
                                                     : IMPLICIT_DENY;
 }
 
-int neutral_decide(evaluator *ev, const kim_profile *profile, const question *q, answer *out, kim_error *err)
+/* The profile asked for; absent: the first that no other engine has. */
+static const kim_profile *profile_of(const evaluator *ev, const question *q)
 {
+    size_t count;
+    const kim_record *items = estate_records(ev->es, KIM_PROFILE, &count);
+    for (size_t i = 0; i < count; i++)
+        if (q->provider.size ? kim_text_equal(items[i].profile.id, q->provider) : engine_reads(&neutral_engine, items[i].scope))
+            return &items[i].profile;
+    return NULL;
+}
+
+static int decide(evaluator *ev, const question *q, answer *out, kim_error *err)
+{
+    const kim_profile *profile = profile_of(ev, q);
+    if (profile == NULL)
+        return kim_fail(err, KIM_ERR_NOT_FOUND, "no profile says how '%.*s' is to be evaluated", KIM_PRINT(q->provider));
     weighing w = {.ev = ev, .profile = profile, .q = q, .err = err, .eligible = &term_false,
                   .words = language_find(profile->wildcard.size ? profile->wildcard : KIM_TEXT("exact")),
                   .nocase = kim_text_is(profile->letter_case, "insensitive")};
@@ -450,3 +464,51 @@ int neutral_decide(evaluator *ev, const kim_profile *profile, const question *q,
     }
     return kim_fail(err, KIM_ERR_UNSUPPORTED, "profile: combining '%.*s' is not known", KIM_PRINT(profile->combining));
 }
+
+/* ---- the other questions ---- */
+
+static int who_can(evaluator *ev, const question *q, who_can_function *found, void *user, kim_error *err)
+{
+    size_t count;
+    const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
+    for (size_t i = 0; i < count; i++) {
+        question one = *q;
+        answer a;
+        if (!engine_reads(&neutral_engine, items[i].scope) || items[i].identity.kind == KIM_GROUP)
+            continue;
+        one.identity = items[i].identity.id;
+        kim_arena_reset(ev->scratch);
+        if (decide(ev, &one, &a, err) < 0)
+            return -1;
+        int result = a.verdict == DENIED ? 0 : found(user, one.identity, &a);
+        if (result)
+            return result;
+    }
+    return 0;
+}
+
+static int what_can(evaluator *ev, const question *q, what_can_function *found, void *user, kim_error *err)
+{
+    (void)ev, (void)found, (void)user;
+    return kim_fail(err, KIM_ERR_UNSUPPORTED, "what '%.*s' may do cannot be listed yet", KIM_PRINT(q->identity));
+}
+
+static void *compile(estate *es, kim_error *err)
+{
+    return rules_compile(es, err);
+}
+
+static kim_text first_unread(const void *compiled)
+{
+    return rules_first_unread(compiled);
+}
+
+const engine neutral_engine = {
+    .provider = "neutral",
+    .compile = compile,
+    .forget = rules_free,
+    .decide = decide,
+    .who_can = who_can,
+    .what_can = what_can,
+    .first_unread = first_unread,
+};

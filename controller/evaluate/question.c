@@ -47,6 +47,7 @@ static int read_context(const kim_json *value, kim_arena *arena, question *out, 
     for (size_t i = 0; i < value->count; i++) {
         const kim_json *given = value->members[i].value;
         entries[i].key = value->members[i].name;
+        entries[i].json = given;
         entries[i].values = kim_json_texts(given, arena);
         bool is_list = kim_json_is(given, KIM_JSON_ARRAY);
         if (entries[i].values.items == NULL || (is_list && entries[i].values.count != given->count))

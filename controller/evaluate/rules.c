@@ -5,6 +5,7 @@
  * A policy may be stated by several accounts (AWS's own are): an attachment takes the one of its own
  * scope, else any of that id.
  */
+#include "controller/evaluate/engine.h"
 #include "controller/evaluate/rules.h"
 
 #include <kim/limits.h>
@@ -544,13 +545,13 @@ const target *rules_targets(const rules *r, size_t *count)
 
 /* ---- all of it ---- */
 
-static void rules_free(void *derived)
+void rules_free(void *derived)
 {
     rules *r = derived;
     kim_arena_free(r->arena);
 }
 
-static void *compile(estate *es, kim_error *err)
+rules *rules_compile(estate *es, kim_error *err)
 {
     kim_arena *arena = kim_arena_new(SIZE_MAX);
     rules *r = arena ? KIM_NEW(arena, rules) : NULL;
@@ -579,5 +580,5 @@ static void *compile(estate *es, kim_error *err)
 
 const rules *rules_of(estate *es, kim_error *err)
 {
-    return estate_derived(es, compile, rules_free, err);
+    return engine_compiled(&aws_engine, es, err);
 }

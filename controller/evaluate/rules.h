@@ -101,7 +101,10 @@ typedef struct target {
 
 typedef struct rules rules;
 
-/* The estate's rules, compiled by the first who asks. NULL with err: KIM_ERR_NOMEM */
+/* NULL with err: KIM_ERR_NOMEM */
+rules *rules_compile(estate *es, kim_error *err);
+void rules_free(void *r);
+/* The estate's, compiled by the first who asks. NULL with err: KIM_ERR_NOMEM */
 const rules *rules_of(estate *es, kim_error *err);
 
 const estate *rules_estate(const rules *r);

@@ -81,9 +81,9 @@ static evaluator *ready(void)
     return ev;
 }
 
-static int count_what(void *user, kim_text action, kim_text resource, const answer *a)
+static int count_what(void *user, const grant *what, const answer *a)
 {
-    (void)action, (void)resource;
+    (void)what;
     *(size_t *)user += a->verdict == ALLOWED;
     return 0;
 }

@@ -120,13 +120,17 @@ static int write_who(void *context, kim_text identity, const answer *a)
     return reply_item(of->rp, of->err);
 }
 
-static int write_what(void *context, kim_text action, kim_text resource, const answer *a)
+static int write_what(void *context, const grant *what, const answer *a)
 {
     listing *of = context;
     kim_json_writer *to = reply_writer(of->rp);
     kim_json_begin_object(to);
-    put_text(to, "action", action);
-    put_text(to, "resource", resource);
+    put_text(to, "action", what->action);
+    if (what->not_actions.count) {
+        kim_json_key(to, "not_actions");
+        kim_json_put_texts(to, what->not_actions);
+    }
+    put_text(to, "resource", what->resource);
     answer_write(a, to);
     kim_json_end_object(to);
     return reply_item(of->rp, of->err);
