@@ -50,7 +50,7 @@ void *engine_state(const engine *e, evaluator *ev, kim_error *err)
     unsigned slot = slot_of(e);
     const void *compiled = ev->states[slot] ? NULL : engine_compiled(e, ev->es, err);
     if (compiled)
-        ev->states[slot] = e->open(ev, compiled, err);
+        ev->states[slot] = e->state_new(ev, compiled, err);
     return ev->states[slot];
 }
 
@@ -58,5 +58,5 @@ void engines_close(evaluator *ev)
 {
     for (unsigned i = 0; i < ENGINES; i++)
         if (ev->states[i])
-            engines[i]->close(ev->states[i]);
+            engines[i]->state_free(ev->states[i]);
 }

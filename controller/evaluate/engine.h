@@ -23,8 +23,8 @@ typedef struct engine {
     void *(*compile)(estate *es, kim_error *err);
     void (*forget)(void *compiled);
     /* Scratch of one evaluator, made at its first question to this engine; NULL with err. Both may be missing. */
-    void *(*open)(evaluator *ev, const void *compiled, kim_error *err);
-    void (*close)(void *state);
+    void *(*state_new)(evaluator *ev, const void *compiled, kim_error *err);
+    void (*state_free)(void *state);
 
     /* ev's scratch is reset before; the answer's parts live in it, or in what is compiled. */
     int (*decide)(evaluator *ev, const question *q, answer *out, kim_error *err);
