@@ -146,6 +146,19 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def oracle():
+    """oracle("cel") is the program that tests/build-oracles made of tests/differential/cel."""
+
+    def find(name: str) -> Path:
+        program = Path(os.environ.get("KIM_ORACLES", "none")).resolve() / name
+        if not program.is_file():
+            pytest.skip("needs KIM_ORACLES to name the folder that tests/build-oracles filled; ./check does both")
+        return program
+
+    return find
+
+
 @pytest.fixture
 def start(tmp_path):
     """start(argv, ready="ready", cwd=..., env=...) runs a program until the test ends.
