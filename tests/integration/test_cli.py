@@ -3,12 +3,14 @@
 
 import csv
 import fcntl
+import http.server
 import io
 import json
 import os
 import pty
 import re
 import signal
+import socketserver
 import struct
 import subprocess
 import termios
@@ -614,3 +616,72 @@ def test_a_controller_without_an_estate_says_so(kim, socket_of):
 def test_records_cannot_be_put_into_a_controller_from_its_socket(socket_of, run):
     result = run(["curl", "-s", "--unix-socket", str(socket_of), "http://kim/v1/records", "-d", "x"])
     assert json.loads(result.stdout)["error"]["code"] == "unsupported"
+
+
+# ---- a controller that breaks off ----
+
+
+@pytest.fixture
+def answering(kim, short_tmp):
+    """answering({...}) is a kim whose controller gives that answer, whatever it is asked."""
+    servers = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(self.server.answer)))
+            self.end_headers()
+            self.wfile.write(self.server.answer)
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+        daemon_threads = True
+
+    def start(answer):
+        path = short_tmp / f"s{len(servers)}"
+        server = Server(str(path), Handler)
+        server.answer = json.dumps(answer, separators=(",", ":")).encode()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return lambda *arguments, **how: kim("--socket", str(path), *arguments, **how)
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+BROKEN = {"code": "io", "message": "disk gone"}
+LISTS = [
+    (["agents"], "agents", {"name": "web-17"}),
+    (["agent", "show", "web-17"], "agents", {"name": "web-17"}),
+    (["identities"], "identities", {"id": "ann"}),
+    (["who-can", "a", "r"], "answers", {"identity": "ann"}),
+    (["what-can", "ann"], "answers", {"action": "a"}),
+    (["gaps"], "gaps", {"identity": "ann"}),
+    (["findings"], "findings", {"identity": "ann"}),
+    (["propose", "ann"], "proposals", {"identity": "ann"}),
+]
+
+
+FORMS = [(*of, form) for of in LISTS for form in ("table", "json", "csv") if (of[0][0], form) != ("propose", "csv")]
+
+
+@pytest.mark.parametrize("command, name, item, form", FORMS, ids=[f"{' '.join(command)} {form}" for command, *_, form in FORMS])
+def test_a_list_that_broke_off_is_a_failure_in_every_form(answering, command, name, item, form):
+    ask = answering({"a": [{"error": 1}], name: [item], "error": BROKEN})
+    assert ask(*command, "-o", form, status=5).stderr == "kim: the list broke off: disk gone\n"
+
+
+def test_an_error_within_an_item_breaks_nothing_off(answering):
+    whole = {"a": {"error": BROKEN}, "answers": [{"identity": "ann", "error": BROKEN}], "b": 1}
+    ask = answering(whole)
+    assert json.loads(ask("who-can", "a", "r", "-o", "json").stdout) == whole
+    assert "ann" in ask("who-can", "a", "r").stdout

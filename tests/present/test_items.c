@@ -82,6 +82,20 @@ static void a_list_that_broke_off_tells_why(void **state)
     assert_int_equal(s.count, 1);
 }
 
+static void items_that_nobody_wants_are_passed_over(void **state)
+{
+    (void)state;
+    kim_error err = {0};
+    kim_arena *arena = kim_arena_new(1 << 20);
+    items *it = items_new("answers", NULL, NULL, &err);
+    assert_int_equal(items_take(it, answer, sizeof answer - 1, &err), 0);
+    const kim_json *rest = items_rest(it, arena, &err);
+    assert_true(kim_text_is(kim_json_text_of(rest, "next"), "n"));
+    assert_int_equal(kim_json_get(rest, "answers")->count, 0);
+    items_free(it);
+    kim_arena_free(arena);
+}
+
 static void an_answer_cut_short_is_an_error(void **state)
 {
     (void)state;
@@ -106,6 +120,7 @@ int main(void)
         cmocka_unit_test(each_item_comes_once_however_the_answer_is_cut),
         cmocka_unit_test(an_empty_list_has_no_items),
         cmocka_unit_test(a_list_that_broke_off_tells_why),
+        cmocka_unit_test(items_that_nobody_wants_are_passed_over),
         cmocka_unit_test(an_answer_cut_short_is_an_error),
         cmocka_unit_test(who_takes_the_items_may_end_it),
     };

@@ -161,6 +161,15 @@ static int keep(void *context, const char *bytes, size_t size, kim_error *err)
     return kept->failed ? kim_fail(err, KIM_ERR_NOMEM, "no memory for the answer; ask for less") : 0;
 }
 
+int client_check_whole(const kim_json *answer, kim_error *err)
+{
+    const kim_json *error = kim_json_get(answer, "error");
+    if (error == NULL)
+        return 0;
+    return kim_fail(err, code_named(kim_json_text_of(error, "code")), "the list broke off: %.*s",
+                    KIM_PRINT(kim_json_text_of(error, "message")));
+}
+
 const kim_json *client_ask(client *c, const char *path, const void *body, size_t size, kim_arena *arena,
                            kim_error *err)
 {
@@ -169,7 +178,7 @@ const kim_json *client_ask(client *c, const char *path, const void *body, size_t
     if (client_exchange(c, path, body, size, keep, &answer, err) == 0)
         parsed = kim_json_parse((const char *)answer.data, answer.size, "the controller's answer", arena, err);
     kim_bytes_free(&answer);
-    return parsed;
+    return client_check_whole(parsed, err) == 0 ? parsed : NULL;
 }
 
 /* ---- paths ---- */

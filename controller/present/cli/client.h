@@ -30,7 +30,11 @@ typedef int client_sink(void *context, const char *bytes, size_t size, kim_error
 int client_exchange(client *c, const char *path, const void *body, size_t size, client_sink *sink,
                     void *sink_context, kim_error *err);
 
-/* The same for a short answer: parsed, in arena. NULL with err. */
+/* A list that breaks off after it began ends as valid JSON with the member "error" (doc/api.md): -1 with that
+ * error, else 0. NULL is fine. */
+int client_check_whole(const kim_json *answer, kim_error *err);
+
+/* The same for a short answer: parsed, in arena. NULL with err, also for one whose list broke off. */
 const kim_json *client_ask(client *c, const char *path, const void *body, size_t size, kim_arena *arena,
                            kim_error *err);
 

@@ -7,6 +7,7 @@
 
 #include <kim/record.h>
 
+#include "controller/present/cli/client.h"
 #include "controller/present/cli/items.h"
 
 enum { ITEM_MAX_BYTES = 64 * 1024 * 1024, ARENA_FACTOR = 24 };
@@ -108,7 +109,7 @@ int items_take(void *context, const char *bytes, size_t size, kim_error *err)
         if (taken < 0)
             return -1;
         kim_bytes *to = it->in_list ? &it->item : &it->rest;
-        if (taken == 0)
+        if (taken == 0 && (to == &it->rest || it->each != NULL))
             kim_bytes_append(to, &c, 1);
         if (to->size > ITEM_MAX_BYTES)
             return kim_fail(err, KIM_ERR_LIMIT, "an item of the answer is larger than %d bytes", ITEM_MAX_BYTES);
@@ -119,9 +120,5 @@ int items_take(void *context, const char *bytes, size_t size, kim_error *err)
 const kim_json *items_rest(items *it, kim_arena *arena, kim_error *err)
 {
     const kim_json *rest = kim_json_parse((const char *)it->rest.data, it->rest.size, "the controller's answer", arena, err);
-    kim_text broken = kim_json_text_of(kim_json_get(rest, "error"), "message");
-    if (kim_text_is_absent(broken))
-        return rest;
-    kim_fail(err, KIM_ERR_INTERNAL, "the list broke off: %.*s", KIM_PRINT(broken));
-    return NULL;
+    return client_check_whole(rest, err) == 0 ? rest : NULL;
 }

@@ -18,15 +18,28 @@ static int copy_out(void *context, const char *bytes, size_t size, kim_error *er
     return 0;
 }
 
-int print_json(const invocation *in, const char *path, kim_error *err)
+/* What goes out is watched for the end of a list that broke off. */
+static int copy_and_watch(void *context, const char *bytes, size_t size, kim_error *err)
 {
+    return copy_out(NULL, bytes, size, err) < 0 ? -1 : items_take(context, bytes, size, err);
+}
+
+int print_json(const invocation *in, const char *path, const char *list, kim_error *err)
+{
+    kim_arena *arena = kim_arena_new(ROW_ARENA_BYTES);
     client *c = client_open(in->socket, err);
-    if (c == NULL)
-        return -1;
-    int result = client_exchange(c, path, NULL, 0, copy_out, NULL, err);
+    items *it = c != NULL ? items_new(list, NULL, NULL, err) : NULL;
+    int result = -1;
+    if (arena == NULL)
+        kim_fail(err, KIM_ERR_NOMEM, "no memory for an answer");
+    else if (it != NULL && client_exchange(c, path, NULL, 0, copy_and_watch, it, err) == 0 &&
+             items_rest(it, arena, err) != NULL)
+        result = 0;
+    if (fflush(stdout) != 0 && result == 0)
+        result = kim_fail(err, KIM_ERR_IO, "standard output takes no more");
+    items_free(it);
     client_close(c);
-    if (result == 0 && fflush(stdout) != 0)
-        return kim_fail(err, KIM_ERR_IO, "standard output takes no more");
+    kim_arena_free(arena);
     return result;
 }
 
@@ -105,7 +118,7 @@ static int print_rows(const invocation *in, const char *path, const list_view *v
 
 int print_list(const invocation *in, const char *path, const list_view *view, kim_error *err)
 {
-    return in->form == AS_JSON ? print_json(in, path, err) : print_rows(in, path, view, err);
+    return in->form == AS_JSON ? print_json(in, path, view->list, err) : print_rows(in, path, view, err);
 }
 
 void print_add_options(kim_bytes *path, const invocation *in, const char *const *names)

@@ -21,11 +21,11 @@ typedef struct list_view {
 } list_view;
 
 /* Asks for path and prints: JSON as it comes, or the list as a table or CSV, however long.
- * Errors: client_exchange's; KIM_ERR_IO where standard output takes no more */
+ * Errors: client_exchange's; what broke a list off; KIM_ERR_IO where standard output takes no more */
 int print_list(const invocation *in, const char *path, const list_view *view, kim_error *err);
 
-/* Prints the answer as it comes. */
-int print_json(const invocation *in, const char *path, kim_error *err);
+/* Prints the answer as it comes, of any length. list: the name of its list's member. Errors: as print_list's */
+int print_json(const invocation *in, const char *path, const char *list, kim_error *err);
 
 /* Asks for a short answer and gives it to `write`, or prints its JSON; also to the caller, in arena, for
  * an exit status. body NULL: a GET. NULL with err. */

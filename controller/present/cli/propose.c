@@ -131,7 +131,7 @@ int run_propose(const invocation *in, kim_error *err)
     if (in->form == AS_CSV)
         kim_fail(err, KIM_ERR_UNSUPPORTED, "a policy has no rows; leave out -o csv, or write -o json for the whole proposal");
     else if (in->form == AS_JSON && text != NULL)
-        result = print_json(in, text, err);
+        result = print_json(in, text, "proposals", err);
     else if (c != NULL && arena != NULL && text != NULL) {
         const kim_json *answer = client_ask(c, text, NULL, 0, arena, err);
         const kim_json *list = kim_json_get(answer, "proposals");
