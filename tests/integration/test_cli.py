@@ -685,3 +685,14 @@ def test_an_error_within_an_item_breaks_nothing_off(answering):
     ask = answering(whole)
     assert json.loads(ask("who-can", "a", "r", "-o", "json").stdout) == whole
     assert "ann" in ask("who-can", "a", "r").stdout
+
+
+def test_identities_that_end_in_a_failure_are_no_whole_document(answering, kim):
+    """A program that reads on must not take the first pages for all of them, nor a refusal for an empty list."""
+    assert kim("--socket", "/nonexistent/s", "identities", "-o", "json", status=3).stdout == ""
+    ask = answering({"identities": [{"id": "ann"}], "error": BROKEN})
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(ask("identities", "-o", "json", status=5).stdout)
+    assert json.loads(answering({"identities": []})("identities", "-o", "json").stdout) == {"identities": []}
+    two = {"identities": [{"id": "ann"}, {"id": "bob"}]}
+    assert json.loads(answering(two)("identities", "-o", "json").stdout) == two

@@ -112,7 +112,7 @@ static int print_identity(void *context, const kim_json *item, kim_error *err)
         kim_json_put_json(to, item);
         const char *bytes = kim_json_writer_bytes(to, &size, err);
         if (bytes != NULL)
-            printf("%s%.*s", walk->printed > 1 ? ",\n" : "\n", (int)size, bytes);
+            printf("%s%.*s", walk->printed > 1 ? ",\n" : "{\"identities\":[\n", (int)size, bytes);
         kim_json_writer_free(to);
         if (bytes == NULL)
             return -1;
@@ -186,13 +186,10 @@ int run_identities(const invocation *in, kim_error *err)
     if (in->form != AS_JSON && c != NULL)
         walk.to = rows_begin(stdout, rows_style_of_stdout(in->form == AS_CSV), columns, 7, err);
     int status = -1;
-    if (c != NULL && walk.arena != NULL && (in->form == AS_JSON || walk.to != NULL)) {
-        if (in->form == AS_JSON)
-            printf("{\"identities\":[");
+    if (c != NULL && walk.arena != NULL && (in->form == AS_JSON || walk.to != NULL))
         status = print_pages(&walk, c, err);
-        if (in->form == AS_JSON)
-            printf("]}\n");
-    }
+    if (status == 0 && in->form == AS_JSON)
+        printf("%s]}\n", walk.printed == 0 ? "{\"identities\":[" : ""); /* its head came with the first one */
     if (walk.to != NULL && status == 0)
         status = rows_end(walk.to, err);
     else
