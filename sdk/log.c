@@ -74,7 +74,7 @@ static void append_quoted(line *to, kim_text text)
         size_t size = 1;
         while (c >= 0x80 && size < rest.size && ((unsigned char)rest.bytes[size] & 0xc0) == 0x80)
             size++;
-        bool is_character = c >= 0x80 && kim_text_is_utf8((kim_text){rest.bytes, size});
+        bool is_character = c >= 0x80 && kim_text_is_utf8((kim_text){rest.bytes, size}) && kim_text_control_size(rest) == 0;
         if (is_character || (c >= ' ' && c < 0x7f && c != '"' && c != '\\')) {
             append(to, rest.bytes, size);
             i += size;

@@ -20,9 +20,9 @@ static void make_harmless(char *message)
         if (at < text.size)
             message[at] = '?';
     }
-    for (char *c = message; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' ';
+    for (size_t at = 0, size; at < text.size; at += size + (size == 0)) {
+        size = kim_text_control_size((kim_text){text.bytes + at, text.size - at});
+        memset(message + at, ' ', size);
     }
 }
 

@@ -86,6 +86,14 @@ size_t kim_text_utf8_size(kim_text text)
     return at;
 }
 
+size_t kim_text_control_size(kim_text text)
+{
+    const unsigned char *at = (const unsigned char *)text.bytes;
+    if (text.size > 0 && (at[0] < ' ' || at[0] == 0x7f))
+        return 1;
+    return text.size > 1 && at[0] == 0xc2 && at[1] < 0xa0 ? 2 : 0;
+}
+
 kim_text kim_pairs_get(kim_pairs pairs, const char *name)
 {
     for (size_t i = 0; i < pairs.count; i++) {

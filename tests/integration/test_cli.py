@@ -376,6 +376,16 @@ def test_the_report_for_people_has_its_parts(tmp_kim, example):
     assert "\033[" not in text  # no terminal, no colours
 
 
+def test_the_commands_to_try_next_can_be_pasted(tmp_kim, run, installed, example, tmp_path):
+    odd = tmp_path / "ann's $(touch pwned) export.json"
+    odd.write_bytes(example.read_bytes())
+    lines = tmp_kim("scan", odd.name, cwd=tmp_path).stdout.split("\nNext\n")[1].splitlines()
+    assert len(lines) >= 2
+    for line in lines:
+        run(["bash", "-ec", line], cwd=tmp_path, env={"PATH": f"{installed.prefix}/bin:{os.environ['PATH']}"})
+    assert [path.name for path in tmp_path.iterdir()] == [odd.name]
+
+
 def test_identities_come_all_and_in_every_form(tmp_kim, example):
     details = json.loads(example.read_text())
     roles = sorted(r["Arn"] for r in details["RoleDetailList"])

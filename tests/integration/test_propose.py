@@ -29,7 +29,8 @@ def scan(installed, source_dir, tmp_path_factory):
 
 def scanner(installed, *sources):
     def ask(*query, status=0):
-        done = subprocess.run([installed.kim, "scan", *sources, "-q", "--", *query], capture_output=True, text=True, timeout=120)
+        query = ["-q", "--", *query] if query else []  # else the report
+        done = subprocess.run([installed.kim, "scan", *sources, *query], capture_output=True, text=True, timeout=120)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 
@@ -181,11 +182,11 @@ def event(name, source, parameters, minute):
 def account(installed, tmp_path):
     """account(statements, events): an account with one user, whose trail has these events."""
 
-    def make(statements, events):
+    def make(statements, events, arn=ANN):
         folder = tmp_path / "account"
         trail = folder / "trail"
         trail.mkdir(parents=True)
-        details = {"UserDetailList": [{"Path": "/", "UserName": "ann", "UserId": "AIDAEXAMPLEANNEXAMPLE", "Arn": ANN, "CreateDate": "2024-01-01T00:00:00+00:00",
+        details = {"UserDetailList": [{"Path": "/", "UserName": "ann", "UserId": "AIDAEXAMPLEANNEXAMPLE", "Arn": arn, "CreateDate": "2024-01-01T00:00:00+00:00",
                                        "UserPolicyList": [{"PolicyName": "all", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}],
                                        "GroupList": [], "AttachedManagedPolicies": [], "Tags": []}],
                    "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
@@ -227,3 +228,13 @@ def test_what_takes_more_policies_than_can_be_attached_is_refused(account):
     ask = account([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}, deny], [event("ListBuckets", "s3.amazonaws.com", None, 1)])
     assert ask("propose", ANN, status=4) == ""
     assert ask("propose", ANN, "-o", "json")  # the whole of it, for who would cut it otherwise
+
+
+@pytest.mark.parametrize("name, word", [("ann", "{}"), ("$(reboot)", "'{}'"), ("\x9b2J", None), ("a\nreboot", None)])
+def test_the_report_names_nobody_who_would_harm_the_one_who_pastes_it(account, name, word):
+    arn = ANN.replace("ann", name)
+    events = [event("ListBuckets", "s3.amazonaws.com", None, 1)]
+    events[0]["userIdentity"].update(arn=arn, userName=name)
+    report = account([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}], events, arn)()
+    proposing = [line.split(" -- propose ", 1)[1] for line in report.splitlines() if " -- propose " in line]
+    assert proposing == ([word.format(arn)] if word else [])

@@ -57,6 +57,27 @@ static void reasons_name_layer_policy_and_statement(void **state)
     assert_words(words_why(parsed("{\"if\":[{\"unread\":\"kms\"}],\"unread\":[\"kms\"]}"), arena), "not read: kms");
 }
 
+static void a_word_to_paste_is_one_word_of_a_shell(void **state)
+{
+    (void)state;
+    assert_words(words_shell(KIM_TEXT("arn:aws:iam::111122223333:user/a.b+c=d,e@f_g-h"), arena),
+                 "arn:aws:iam::111122223333:user/a.b+c=d,e@f_g-h");
+    assert_words(words_shell(KIM_TEXT("my account.json"), arena), "'my account.json'");
+    assert_words(words_shell(KIM_TEXT("$(reboot)`reboot`;\\*?~"), arena), "'$(reboot)`reboot`;\\*?~'");
+    assert_words(words_shell(KIM_TEXT("'ann's'"), arena), "''\\''ann'\\''s'\\'''");
+    assert_words(words_shell(KIM_TEXT("j\u00f6rg"), arena), "'j\u00f6rg'");
+    assert_words(words_shell(KIM_TEXT(""), arena), "''");
+}
+
+static void what_nobody_should_paste_is_no_word(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"a\nreboot", "\033[2J", "a\x7f", "a\xc2\x9b", "a\xff", "-o", "--help"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_true(kim_text_is_absent(words_shell(kim_text_of(bad[i]), arena)));
+    assert_true(kim_text_is_absent(words_shell(KIM_NO_TEXT, arena)));
+}
+
 static void times_are_utc(void **state)
 {
     (void)state;
@@ -89,6 +110,8 @@ int main(void)
         cmocka_unit_test(conditions_read_like_sentences),
         cmocka_unit_test(terms_nested_without_end_do_not_run_on),
         cmocka_unit_test(reasons_name_layer_policy_and_statement),
+        cmocka_unit_test(a_word_to_paste_is_one_word_of_a_shell),
+        cmocka_unit_test(what_nobody_should_paste_is_no_word),
         cmocka_unit_test(times_are_utc),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -51,6 +51,8 @@ static void a_message_is_one_line_of_utf8_whatever_it_quotes(void **state)
     (void)state;
     assert_int_equal(kim_fail(&err, KIM_ERR_INPUT, "a%sz", "\n\t\x1b[31m\x7f\xff\xc3\xed\xa0\x80\xc3\xa9"), -1);
     assert_string_equal(err.message, "a   [31m ?????\xc3\xa9z");
+    kim_fail(&err, KIM_ERR_INPUT, "%s", "\xc2\x9b" "2J\xc2\x80\xc2\x9f\xc2\xa0\xe2\x82\x9b"); /* C1; what only looks like it */
+    assert_string_equal(err.message, "  2J    \xc2\xa0\xe2\x82\x9b");
 }
 
 static void a_message_too_long_is_cut_and_not_in_a_character(void **state)
@@ -117,10 +119,11 @@ static void no_value_can_begin_a_line_or_a_field_of_its_own(void **state)
     const kim_log_field fields[] = {{"a", KIM_TEXT("x\nerror event=forged")},
                                     {"b", KIM_TEXT("x b=y")},
                                     {"c", KIM_TEXT("x\" c=\"y\\")},
-                                    {"d", KIM_TEXT("\x1b[2J\xff\xc3\xa9\0")}};
-    assert_string_equal(logged(KIM_LOG_ERROR, "e", fields, 4),
+                                    {"d", KIM_TEXT("\x1b[2J\xff\xc3\xa9\0")},
+                                    {"e", KIM_TEXT("\xc2\x9b" "2J\xc2\xa0")}};
+    assert_string_equal(logged(KIM_LOG_ERROR, "e", fields, 5),
                         "error event=e a=\"x\\nerror event=forged\" b=\"x b=y\" c=\"x\\\" c=\\\"y\\\\\" "
-                        "d=\"\\x1b[2J\\xff\xc3\xa9\\x00\"\n");
+                        "d=\"\\x1b[2J\\xff\xc3\xa9\\x00\" e=\"\\xc2\\x9b2J\xc2\xa0\"\n");
 }
 
 static void a_line_too_long_is_cut_and_still_one_line(void **state)

@@ -71,6 +71,21 @@ static void utf8_is_taken_only_in_its_one_form(void **state)
     assert_true(kim_text_is_utf8(KIM_NO_TEXT));
 }
 
+static void a_control_character_is_known_by_its_front(void **state)
+{
+    (void)state;
+    assert_int_equal(kim_text_control_size(KIM_TEXT("")), 0);
+    assert_int_equal(kim_text_control_size(KIM_NO_TEXT), 0);
+    assert_int_equal(kim_text_control_size(KIM_TEXT("\0")), 1);
+    assert_int_equal(kim_text_control_size(KIM_TEXT("\033[2J")), 1);
+    assert_int_equal(kim_text_control_size(KIM_TEXT("\x7f")), 1);
+    assert_int_equal(kim_text_control_size(KIM_TEXT("\xc2\x80")), 2);
+    assert_int_equal(kim_text_control_size(KIM_TEXT("\xc2\x9f")), 2);
+    assert_int_equal(kim_text_control_size(KIM_TEXT("\xc2\xa0")), 0);
+    assert_int_equal(kim_text_control_size(KIM_TEXT("\xc2")), 0);
+    assert_int_equal(kim_text_control_size(KIM_TEXT(" ")), 0);
+}
+
 static void copies_are_c_strings_and_absent_stays_absent(void **state)
 {
     (void)state;
@@ -116,6 +131,7 @@ int main(void)
         cmocka_unit_test(beginnings_and_ends_are_bytes),
         cmocka_unit_test(order_is_by_bytes_and_a_prefix_comes_first),
         cmocka_unit_test(utf8_is_taken_only_in_its_one_form),
+        cmocka_unit_test(a_control_character_is_known_by_its_front),
         cmocka_unit_test(copies_are_c_strings_and_absent_stays_absent),
         cmocka_unit_test(a_copy_that_does_not_fit_is_absent_and_the_arena_remembers),
         cmocka_unit_test(a_pair_is_found_by_its_exact_name),

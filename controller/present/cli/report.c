@@ -251,18 +251,22 @@ static kim_text worth_proposing(const kim_json *proposals)
     return KIM_NO_TEXT;
 }
 
-static void print_next(const invocation *in, const answers *all)
+/* Commands to paste: what outsiders named stands in them as one harmless word, or not at all. */
+static void print_next(const invocation *in, const answers *all, kim_arena *arena)
 {
-    kim_text first = worth_proposing(kim_json_get(all->proposals, "proposals"));
-    const char *file = in->arguments[0], *more = in->argument_count > 1 ? " ..." : "";
-    if (in->quiet)
+    kim_text first = words_shell(worth_proposing(kim_json_get(all->proposals, "proposals")), arena);
+    kim_text file = words_shell(kim_text_of(in->arguments[0]), arena);
+    const char *more = in->argument_count > 1 ? " ..." : "";
+    if (in->quiet || file.size == 0)
         return;
-    printf("\nNext\n  kim scan %s%s -- findings\n  kim scan %s%s -- who-can iam:PassRole '*'\n", file, more, file, more);
+    printf("\nNext\n  kim scan %.*s%s -- findings\n  kim scan %.*s%s -- who-can iam:PassRole '*'\n", KIM_PRINT(file), more,
+           KIM_PRINT(file), more);
     if (first.size > 0)
-        printf("  kim scan %s%s -- propose %.*s\n", file, more, KIM_PRINT(first));
+        printf("  kim scan %.*s%s -- propose %.*s\n", KIM_PRINT(file), more, KIM_PRINT(first));
 }
 
-static void print_for_people(const invocation *in, const answers *all, const sources *found, const report_notes *notes)
+static void print_for_people(const invocation *in, const answers *all, const sources *found, const report_notes *notes,
+                             kim_arena *arena)
 {
     static const part gaps = {"Largest gaps between granted and used",
                               {{"identity", 0, 1}, {"granted", 1, 0}, {"used", 1, 0}, {"unused", 1, 0}},
@@ -277,7 +281,7 @@ static void print_for_people(const invocation *in, const answers *all, const sou
         printf("\nCould not be read\n");
         report_print_notes(stdout, found, notes);
     }
-    print_next(in, all);
+    print_next(in, all, arena);
 }
 
 /* ---- for programs ---- */
@@ -384,7 +388,7 @@ int report_print(const invocation *in, const char *socket, const sources *found,
     else if (result == 0 && in->form == AS_CSV)
         result = print_csv_report(&all, err);
     else if (result == 0)
-        print_for_people(in, &all, found, notes);
+        print_for_people(in, &all, found, notes, arena);
     kim_arena_free(arena);
     if (result < 0)
         return -1;

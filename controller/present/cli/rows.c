@@ -105,24 +105,18 @@ static size_t fitting_back(kim_text text, size_t width)
     return text.size - i;
 }
 
-static bool is_control(const char *at, size_t size)
-{
-    unsigned char c = (unsigned char)*at;
-    return c < 0x20 || c == 0x7f || (c == 0xc2 && size > 1 && (unsigned char)at[1] < 0xa0);
-}
-
-/* A copy in which control characters (C0, DEL, C1) are visible. */
+/* A copy in which control characters are visible: \xNN, a C1 character by its number and not its bytes. */
 static char *visible(kim_text text)
 {
     kim_bytes out = {0};
     for (size_t i = 0; i < text.size; i++) {
         char coded[5];
-        if (!is_control(text.bytes + i, text.size - i)) {
+        size_t control = kim_text_control_size((kim_text){text.bytes + i, text.size - i});
+        if (control == 0) {
             kim_bytes_append(&out, text.bytes + i, 1);
             continue;
         }
-        if ((unsigned char)text.bytes[i] == 0xc2)
-            i++;
+        i += control - 1;
         snprintf(coded, sizeof coded, "\\x%02x", (unsigned char)text.bytes[i]);
         kim_bytes_append(&out, coded, 4);
     }

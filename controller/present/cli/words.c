@@ -112,6 +112,40 @@ row_color words_color_of(kim_text decision)
     return PLAIN;
 }
 
+/* ---- commands to try ---- */
+
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr(":/._@+=,-", c) != NULL);
+}
+
+/* Within '...' only the quote itself must be written in another way. */
+static kim_text quoted(kim_text word, kim_arena *arena)
+{
+    kim_text out = KIM_TEXT("'");
+    for (size_t at = 0; at < word.size;) {
+        const char *quote = memchr(word.bytes + at, '\'', word.size - at);
+        size_t size = quote != NULL ? (size_t)(quote - word.bytes) - at : word.size - at;
+        out = kim_text_format(arena, "%.*s%.*s%s", KIM_PRINT(out), (int)size, word.bytes + at, quote != NULL ? "'\\''" : "");
+        at += size + (quote != NULL);
+    }
+    return kim_text_format(arena, "%.*s'", KIM_PRINT(out));
+}
+
+kim_text words_shell(kim_text word, kim_arena *arena)
+{
+    bool plain = word.size > 0;
+    if (kim_text_starts_with(word, KIM_TEXT("-")) || !kim_text_is_utf8(word) || kim_text_is_absent(word))
+        return KIM_NO_TEXT;
+    for (size_t i = 0; i < word.size; i++) {
+        if (kim_text_control_size((kim_text){word.bytes + i, word.size - i}) > 0)
+            return KIM_NO_TEXT;
+        plain = plain && is_plain(word.bytes[i]);
+    }
+    return plain ? word : quoted(word, arena);
+}
+
 /* ---- times ---- */
 
 static kim_text format_time(int64_t seconds, const char *format, kim_arena *arena)

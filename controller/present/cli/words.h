@@ -26,6 +26,10 @@ kim_text words_day(const kim_json *day, kim_arena *arena);
 /* 90061000 -> "1 d 1 h" */
 kim_text words_duration(int64_t ms, kim_arena *arena);
 
+/* A word as a shell reads it back: as it is where nothing in it means anything to one, else in quotes.
+ * Absent where it would be read as an option, or has what nobody should paste (control characters, no UTF-8). */
+kim_text words_shell(kim_text word, kim_arena *arena);
+
 row_color words_color_of(kim_text decision);
 
 #endif

@@ -79,6 +79,10 @@ static inline bool kim_text_is_utf8(kim_text text)
     return kim_text_utf8_size(text) == text.size;
 }
 
+/* How many bytes the control character at the front takes (C0 and DEL one, C1 two); 0 where none stands
+ * there. Some of them steer a terminal: none of an outsider's may reach one. Source: ISO/IEC 6429. */
+size_t kim_text_control_size(kim_text text);
+
 /* The value of a pair by its exact name; absent where there is none. */
 kim_text kim_pairs_get(kim_pairs pairs, const char *name);
 
