@@ -51,17 +51,22 @@ static void each_item_comes_once_however_the_answer_is_cut(void **state)
 }
 
 /* Reads a whole answer; the error's message, or "". */
-static const char *outcome(const char *text, seen *s)
+static const char *outcome_of(const char *text, size_t size, seen *s)
 {
     static kim_error err;
     err = (kim_error){0};
     kim_arena *arena = kim_arena_new(1 << 20);
     items *it = items_new("answers", note, s, &err);
-    if (items_take(it, text, strlen(text), &err) == 0)
+    if (items_take(it, text, size, &err) == 0)
         items_rest(it, arena, &err);
     items_free(it);
     kim_arena_free(arena);
     return err.message;
+}
+
+static const char *outcome(const char *text, seen *s)
+{
+    return outcome_of(text, strlen(text), s);
 }
 
 static void an_empty_list_has_no_items(void **state)
@@ -96,7 +101,7 @@ static void items_that_nobody_wants_are_passed_over(void **state)
     kim_arena_free(arena);
 }
 
-static void an_answer_cut_short_is_an_error(void **state)
+static void an_answer_cut_short_or_damaged_is_an_error(void **state)
 {
     (void)state;
     seen s = {0};
@@ -104,6 +109,8 @@ static void an_answer_cut_short_is_an_error(void **state)
     assert_string_not_equal(outcome("{\"answers\":[{\"id\":", &s), "");
     assert_string_not_equal(outcome("", &s), "");
     assert_string_not_equal(outcome("{\"answers\":[{]}", &s), "");
+    static const char zeros[] = "{\"answers\":[\0]}";
+    assert_string_not_equal(outcome_of(zeros, sizeof zeros - 1, &s), "");
 }
 
 static void who_takes_the_items_may_end_it(void **state)
@@ -121,7 +128,7 @@ int main(void)
         cmocka_unit_test(an_empty_list_has_no_items),
         cmocka_unit_test(a_list_that_broke_off_tells_why),
         cmocka_unit_test(items_that_nobody_wants_are_passed_over),
-        cmocka_unit_test(an_answer_cut_short_is_an_error),
+        cmocka_unit_test(an_answer_cut_short_or_damaged_is_an_error),
         cmocka_unit_test(who_takes_the_items_may_end_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -333,6 +333,18 @@ static void requests_over_the_estate_are_answered_line_by_line(void **state)
     assert_int_equal(*at, '\0');
 }
 
+static void a_line_of_zero_bytes_is_a_request_that_cannot_be_read(void **state)
+{
+    (void)state;
+    static const char body[] = "\0\0\n \t\r\n\0";
+    const told *t = ask_as(HTTP_VIEWER, "POST", "/v1/evaluate-requests", "", body, sizeof body - 1);
+    assert_int_equal(t->status, 200);
+    size_t lines = 0;
+    for (const char *at = t->text; (at = strstr(at, "{\"id\":null,\"error\":")) != NULL; at++)
+        lines++;
+    assert_int_equal(lines, 2);
+}
+
 static void cases_that_are_no_msgpack_are_refused_with_their_place(void **state)
 {
     (void)state;
@@ -417,6 +429,7 @@ int main(void)
         cmocka_unit_test(an_agent_is_added_with_a_token),
         cmocka_unit_test(an_agent_is_approved_and_revoked_by_its_name),
         cmocka_unit_test(requests_over_the_estate_are_answered_line_by_line),
+        cmocka_unit_test(a_line_of_zero_bytes_is_a_request_that_cannot_be_read),
         cmocka_unit_test(cases_that_are_no_msgpack_are_refused_with_their_place),
         cmocka_unit_test(a_private_controller_takes_records_and_another_does_not),
         cmocka_unit_test(without_an_estate_every_question_says_so),

@@ -59,7 +59,7 @@ static bool opens_list(const items *it)
 static int end_item(items *it, kim_error *err)
 {
     size_t blank = 0;
-    while (blank < it->item.size && strchr(" \t\r\n", it->item.data[blank]) != NULL)
+    while (blank < it->item.size && it->item.data[blank] != '\0' && strchr(" \t\r\n", it->item.data[blank]) != NULL)
         blank++;
     if (blank == it->item.size) {
         it->item.size = 0;

@@ -177,7 +177,7 @@ static int answer_lines(const asker *as, kim_text body, kim_error *err)
         kim_text line = {body.bytes + at, end != NULL ? (size_t)(end - body.bytes) - at : body.size - at};
         at += line.size + 1;
         size_t blank = 0;
-        while (blank < line.size && strchr(" \t\r", line.bytes[blank]) != NULL)
+        while (blank < line.size && line.bytes[blank] != '\0' && strchr(" \t\r", line.bytes[blank]) != NULL)
             blank++;
         if (blank < line.size && answer_line(as, line, err) < 0)
             return -1;
