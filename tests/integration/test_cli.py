@@ -478,6 +478,31 @@ def test_a_file_that_nobody_knows_is_named_and_the_others_are_read(tmp_kim, exam
     assert str(odd) in result.stderr
 
 
+def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_is_read(tmp_kim, example, tmp_path):
+    """A link to a process's memory opens and fails to read, for root too; a link to nothing is passed over."""
+    folder = tmp_path / "exports"
+    deep = folder.joinpath(*["d"] * 70)
+    deep.mkdir(parents=True)
+    (folder / "account.json").write_bytes(example.read_bytes())
+    (folder / "memory.json").symlink_to("/proc/self/mem")
+    (folder / "gone.json").symlink_to("nowhere")
+    (folder / "round.json").symlink_to("round.json")
+    report = json.loads(tmp_kim("scan", str(folder), "-o", "json", status=1).stdout)
+    assert report["sources"][0]["files"] == [str(folder / "account.json")]
+    assert report["status"]["identities"]["role"] == 78
+    assert sorted(report["not_read"]) == [f"{folder}{'/d' * 64}: cannot be read: folders lie too deep in each other",
+                                          f"{folder}/memory.json: cannot be read: Input/output error"]
+    assert report["passed_over"] == 0
+    assert "memory.json: cannot be read" in tmp_kim("scan", str(folder), "--", "identities", status=1).stderr
+
+
+def test_a_folder_of_which_nothing_can_be_read_says_why(tmp_kim, tmp_path):
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports/memory.json").symlink_to("/proc/self/mem")
+    assert "memory.json: cannot be read: Input/output error" in tmp_kim("scan", str(tmp_path / "exports"), status=4).stderr
+    assert "cannot be read: Input/output error" in tmp_kim("scan", "/proc/self/mem", status=5).stderr
+
+
 @pytest.mark.parametrize("text", ['{"UserDetailList": [{"Arn"', '{"UserDetailList": 7}', '{"UserDetailList":' + "[" * 10000])
 def test_a_damaged_export_is_named_and_leaves_nothing_behind(tmp_kim, tmp_path, text):
     bad = tmp_path / "bad.json"

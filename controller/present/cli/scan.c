@@ -161,6 +161,21 @@ static bool has_any(const sources *found)
     return false;
 }
 
+static int scan(const invocation *in, invocation *query, const sources *found, report_notes *notes, kim_error *err)
+{
+    importer im = {.quiet = in->quiet, .notes = notes};
+    private_controller *pc = private_start(err);
+    int status = -1;
+    if (pc != NULL && (im.client = client_open(private_socket(pc), err)) != NULL && import_all(&im, found, err) == 0)
+        status = answer(in, query, found, notes, private_socket(pc), err);
+    if (status < 0 && pc != NULL && err->code == KIM_ERR_NETWORK)
+        private_explain(pc, err);
+    kim_bytes_free(&im.pending);
+    client_close(im.client);
+    private_stop(pc);
+    return status;
+}
+
 int run_scan(const invocation *in, kim_error *err)
 {
     static invocation query;
@@ -170,26 +185,19 @@ int run_scan(const invocation *in, kim_error *err)
         help_write(query.command);
         return EXIT_FINE;
     }
-    sources *found = sources_find(in->arguments, (size_t)in->argument_count, given(in, "provider", NULL), in->quiet, err);
-    if (found == NULL)
-        return -1;
-    if (!has_any(found)) {
+    report_notes *notes = report_notes_new(err);
+    sources *found = notes == NULL ? NULL
+                                   : sources_find(in->arguments, (size_t)in->argument_count, given(in, "provider", NULL), in->quiet, notes, err);
+    int status = -1;
+    if (found != NULL && has_any(found)) {
+        status = scan(in, &query, found, notes, err);
+    } else if (found != NULL) {
+        if (found->unknown.count == 0) /* else the error says it all */
+            report_print_notes(stderr, found, notes);
         kim_fail(err, KIM_ERR_INPUT, "%s: no provider knows what this is (installed: %s); name exports or logs, or say --provider",
                  in->arguments[0], providers_known());
-        sources_free(found);
-        return -1;
     }
-    importer im = {.quiet = in->quiet, .notes = report_notes_new(err)};
-    private_controller *pc = im.notes != NULL ? private_start(err) : NULL;
-    int status = -1;
-    if (pc != NULL && (im.client = client_open(private_socket(pc), err)) != NULL && import_all(&im, found, err) == 0)
-        status = answer(in, &query, found, im.notes, private_socket(pc), err);
-    if (status < 0 && pc != NULL && err->code == KIM_ERR_NETWORK)
-        private_explain(pc, err);
-    kim_bytes_free(&im.pending);
-    client_close(im.client);
-    private_stop(pc);
-    report_notes_free(im.notes);
+    report_notes_free(notes);
     sources_free(found);
     return status;
 }

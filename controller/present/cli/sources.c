@@ -15,13 +15,14 @@
 #include <unistd.h>
 
 #include "controller/present/cli/progress.h"
+#include "controller/present/cli/report.h"
 #include "controller/present/cli/sources.h"
 
 enum { HEAD_BYTES = 16 * 1024, FOLDER_MAX_DEPTH = 64, IS_LOG = 3 };
 
-/* What a path holds: nothing that is known, one kind, or several. */
+/* What a path holds: nothing, what cannot be read, nothing that is known, one kind, or several. */
 typedef struct holding {
-    enum { HOLDS_NOTHING, HOLDS_UNKNOWN, HOLDS_ONE, HOLDS_SEVERAL } what;
+    enum { HOLDS_NOTHING, HOLDS_UNREAD, HOLDS_UNKNOWN, HOLDS_ONE, HOLDS_SEVERAL } what;
     size_t source; /* of HOLDS_ONE: its place in sources.all */
     bool is_log;
 } holding;
@@ -31,6 +32,7 @@ typedef struct finder {
     host_client *hosts[PROVIDERS_MAX];
     bool is_decided; /* there is one provider, and whatever is named is its own */
     bool quiet;
+    report_notes *notes;
     kim_error *err;
 } finder;
 
@@ -65,19 +67,32 @@ void sources_free(sources *found)
     free(found);
 }
 
+/* What was named must be readable. What lies in a folder is noted, and costs no more than itself. */
+static int cannot_read(finder *f, const char *path, bool is_named, const char *why, holding *out)
+{
+    kim_error note;
+    kim_fail(is_named ? f->err : &note, KIM_ERR_IO, "%s: cannot be read: %s", path, why);
+    if (is_named)
+        return -1;
+    report_note(f->notes, note.message);
+    *out = (holding){.what = HOLDS_UNREAD};
+    return 0;
+}
+
 /* ---- one file ---- */
 
-static ssize_t read_head(const char *path, uint8_t head[HEAD_BYTES], kim_error *err)
+/* -1 with errno */
+static ssize_t read_head(const char *path, uint8_t head[HEAD_BYTES])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     size_t size = 0;
     ssize_t got = 0;
     while (fd >= 0 && size < HEAD_BYTES && (got = read(fd, head + size, HEAD_BYTES - size)) > 0)
         size += (size_t)got;
-    if (fd < 0 || got < 0)
-        kim_fail(err, KIM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    int why = errno;
     if (fd >= 0)
         close(fd);
+    errno = why;
     return fd < 0 || got < 0 ? -1 : (ssize_t)size;
 }
 
@@ -100,13 +115,15 @@ static int recognise(finder *f, const char *path, const uint8_t *head, size_t si
     return 0;
 }
 
-static int look_at_file(finder *f, const char *path, holding *out)
+static int look_at_file(finder *f, const char *path, bool is_named, holding *out)
 {
     static uint8_t head[HEAD_BYTES];
-    ssize_t size = read_head(path, head, f->err);
+    ssize_t size = read_head(path, head);
+    if (size < 0)
+        return cannot_read(f, path, is_named, strerror(errno), out);
     f->found->file_count++;
     progress_show(f->quiet, f->found->file_count, "files looked at");
-    return size < 0 ? -1 : recognise(f, path, head, (size_t)size, out);
+    return recognise(f, path, head, (size_t)size, out);
 }
 
 static int add_holding(finder *f, const char *path, holding what)
@@ -159,14 +176,14 @@ static int look_at_children(finder *f, const char *path, DIR *folder, int depth,
     return 0;
 }
 
-static int look_at_folder(finder *f, const char *path, int depth, holding *out)
+static int look_at_folder(finder *f, const char *path, bool is_named, int depth, holding *out)
 {
     child *children = NULL;
     size_t count = 0;
     DIR *folder = depth < FOLDER_MAX_DEPTH ? opendir(path) : NULL;
     if (folder == NULL)
-        return kim_fail(f->err, KIM_ERR_IO, "%s: cannot be read: %s", path,
-                        depth < FOLDER_MAX_DEPTH ? strerror(errno) : "folders lie too deep in each other");
+        return cannot_read(f, path, is_named,
+                           depth < FOLDER_MAX_DEPTH ? strerror(errno) : "folders lie too deep in each other", out);
     *out = (holding){.what = HOLDS_NOTHING};
     int result = look_at_children(f, path, folder, depth, &children, &count, out);
     closedir(folder);
@@ -188,16 +205,17 @@ static int look_at(finder *f, const char *path, bool is_named, int depth, holdin
     struct stat what, itself;
     *out = (holding){.what = HOLDS_NOTHING};
     if (stat(path, &what) != 0 || lstat(path, &itself) != 0) {
-        if (!is_named)
+        if (!is_named && (errno == ENOENT || errno == ELOOP))
             return 0; /* a dangling link, or gone meanwhile */
-        return kim_fail(f->err, errno == ENOENT ? KIM_ERR_NOT_FOUND : KIM_ERR_IO, "%s: %s; name files or folders", path,
-                        strerror(errno));
+        if (errno != ENOENT)
+            return cannot_read(f, path, is_named, strerror(errno), out);
+        return kim_fail(f->err, KIM_ERR_NOT_FOUND, "%s: %s; name files or folders", path, strerror(errno));
     }
     if (S_ISDIR(what.st_mode))
-        return S_ISLNK(itself.st_mode) && !is_named ? 0 : look_at_folder(f, path, depth, out);
+        return S_ISLNK(itself.st_mode) && !is_named ? 0 : look_at_folder(f, path, is_named, depth, out);
     if (!S_ISREG(what.st_mode) && !is_named)
         return 0;
-    return look_at_file(f, path, out);
+    return look_at_file(f, path, is_named, out);
 }
 
 /* ---- all that was named ---- */
@@ -237,9 +255,10 @@ static int start_hosts(finder *f, const char *provider)
     return 0;
 }
 
-sources *sources_find(const char *const *given, size_t count, const char *provider, bool quiet, kim_error *err)
+sources *sources_find(const char *const *given, size_t count, const char *provider, bool quiet,
+                      report_notes *notes, kim_error *err)
 {
-    finder f = {.found = calloc(1, sizeof *f.found), .is_decided = provider != NULL, .quiet = quiet, .err = err};
+    finder f = {.found = calloc(1, sizeof *f.found), .is_decided = provider != NULL, .quiet = quiet, .notes = notes, .err = err};
     if (f.found == NULL) {
         kim_fail(err, KIM_ERR_NOMEM, "no memory to look at files");
         return NULL;

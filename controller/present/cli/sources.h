@@ -23,18 +23,22 @@ typedef struct source {
 typedef struct sources {
     source *all;         /* [count] */
     size_t count;
-    size_t file_count;   /* files looked at */
+    size_t file_count;   /* files that could be looked at */
     paths unknown;       /* named on the command line, and no provider knows them */
     size_t passed_over;  /* in folders, and no provider knows them */
 } sources;
 
+typedef struct report_notes report_notes; /* report.h */
+
 /* Looks at every path and, in folders, at every file.
  *
  * provider  whose they all are; NULL: each is recognised
- * Errors: KIM_ERR_NOT_FOUND, KIM_ERR_IO (a path), KIM_ERR_INPUT (an unknown provider), KIM_ERR_NOMEM,
- *         those of starting a provider host
+ * notes     get what lies in a folder and cannot be read; the rest is read
+ * Errors: KIM_ERR_NOT_FOUND, KIM_ERR_IO (a path that was given), KIM_ERR_INPUT (an unknown provider),
+ *         KIM_ERR_NOMEM, those of starting a provider host
  */
-sources *sources_find(const char *const *given, size_t count, const char *provider, bool quiet, kim_error *err);
+sources *sources_find(const char *const *given, size_t count, const char *provider, bool quiet,
+                      report_notes *notes, kim_error *err);
 void sources_free(sources *found); /* NULL is fine */
 
 #endif
