@@ -13,6 +13,11 @@ static estate *hold_estate(void *context)
     return current_hold(((controller *)context)->cu);
 }
 
+static estate *hold_estate_before(void *context)
+{
+    return current_hold_before(((controller *)context)->cu);
+}
+
 static int64_t now_unix_ms(void *context)
 {
     (void)context;
@@ -110,6 +115,8 @@ http_backend controller_backend(controller *c)
 {
     http_backend backend = {.context = c, .estate = hold_estate, .now_unix_ms = now_unix_ms, .status = tell_status};
     if (c->is_private) {
+        current_keep_before(c->cu);
+        backend.estate_before = hold_estate_before;
         backend.import = import_records;
         backend.publish = publish_import;
     } else {

@@ -25,6 +25,8 @@ struct current {
     pthread_mutex_t lock;     /* of all below */
     pthread_cond_t woken;
     estate *in_force;         /* changed under both locks */
+    bool keeps_before;
+    estate *before;           /* what was in force before; NULL: not kept, or none */
     int64_t published_unix_ms;
     uint64_t wakes; /* how often it was woken */
     bool stop;
@@ -73,6 +75,16 @@ static int latest(void *context, const store_source *source, kim_error *err)
     return 0;
 }
 
+/* What was published changed nothing: before is as now. */
+static void keep_same(current *cu)
+{
+    pthread_mutex_lock(&cu->lock);
+    estate *older = cu->before;
+    cu->before = cu->in_force ? estate_hold(cu->in_force) : NULL;
+    pthread_mutex_unlock(&cu->lock);
+    estate_release(older);
+}
+
 int current_build(current *cu, bool even_of_nothing, kim_error *err)
 {
     uint64_t number = 0;
@@ -90,11 +102,18 @@ int current_build(current *cu, bool even_of_nothing, kim_error *err)
         fault_point("estate_built");
         cu->built = number;
         pthread_mutex_lock(&cu->lock);
-        estate *before = cu->in_force;
+        estate *replaced = cu->in_force;
         cu->in_force = built;
         cu->published_unix_ms = at_unix_ms;
+        if (cu->keeps_before) {
+            estate *older = cu->before;
+            cu->before = replaced;
+            replaced = older;
+        }
         pthread_mutex_unlock(&cu->lock);
-        estate_release(before);
+        estate_release(replaced);
+    } else if (result == 0 && cu->keeps_before) {
+        keep_same(cu);
     }
     pthread_mutex_unlock(&cu->building);
     return result;
@@ -181,6 +200,7 @@ void current_stop(current *cu)
     if (cu->is_running)
         pthread_join(cu->thread, NULL);
     estate_release(cu->in_force);
+    estate_release(cu->before);
     pthread_cond_destroy(&cu->woken);
     pthread_mutex_destroy(&cu->building);
     pthread_mutex_destroy(&cu->lock);
@@ -200,6 +220,21 @@ estate *current_hold(current *cu)
 {
     pthread_mutex_lock(&cu->lock);
     estate *es = cu->in_force ? estate_hold(cu->in_force) : NULL;
+    pthread_mutex_unlock(&cu->lock);
+    return es;
+}
+
+void current_keep_before(current *cu)
+{
+    pthread_mutex_lock(&cu->lock);
+    cu->keeps_before = true;
+    pthread_mutex_unlock(&cu->lock);
+}
+
+estate *current_hold_before(current *cu)
+{
+    pthread_mutex_lock(&cu->lock);
+    estate *es = cu->before ? estate_hold(cu->before) : NULL;
     pthread_mutex_unlock(&cu->lock);
     return es;
 }

@@ -21,6 +21,9 @@ void current_stop(current *cu); /* NULL is fine */
 
 /* The estate in force, for the caller to release; NULL while there is none. Any thread. */
 estate *current_hold(current *cu);
+/* From now on the estate that a build replaces is kept too, to be compared with. */
+void current_keep_before(current *cu);
+estate *current_hold_before(current *cu); /* NULL: there is none */
 /* When what is in force was published; 0: nothing is. */
 int64_t current_published_unix_ms(current *cu);
 /* Something was published: builds, soon, in a thread of its own. Where that fails the old estate stays

@@ -136,6 +136,20 @@ static const engine *engine_for(const evaluator *ev, const question *q, kim_erro
     return e;
 }
 
+kim_text evaluate_provider(evaluator *ev, const question *q, kim_error *err)
+{
+    kim_arena_reset(ev->scratch);
+    const engine *e = engine_for(ev, q, err);
+    if (e == NULL)
+        return KIM_NO_TEXT;
+    size_t count;
+    const kim_record *profiles = estate_records(ev->es, KIM_PROFILE, &count);
+    for (size_t i = 0; i < count && q->provider.size == 0; i++)
+        if (e == &neutral_engine && engine_reads(e, profiles[i].scope))
+            return profiles[i].profile.id;
+    return q->provider.size ? q->provider : kim_text_of(e->provider);
+}
+
 int evaluate_can(evaluator *ev, const question *q, answer *out, kim_error *err)
 {
     kim_arena_reset(ev->scratch);

@@ -78,6 +78,10 @@ int question_read(const kim_json *request, kim_text provider, kim_arena *arena, 
  * Errors: KIM_ERR_INPUT (what cannot be asked), KIM_ERR_NOMEM */
 int evaluate_can(evaluator *ev, const question *q, answer *out, kim_error *err);
 
+/* Whose question it is: "aws", "kubernetes", or the id of a profile; where the question does not say, from the
+ * identity and the resource. Borrowed. Absent with err: KIM_ERR_INPUT it cannot be told, KIM_ERR_UNSUPPORTED */
+kim_text evaluate_provider(evaluator *ev, const question *q, kim_error *err);
+
 /* Calls back for each identity that is not denied, in the order of their ids; q->identity is ignored. For
  * AWS also for outsiders whom the resource's policy names or admits by a condition: services, providers of
  * tokens, "*", other accounts' principals, and an account (by its root's ARN) for whoever is in it.

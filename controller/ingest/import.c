@@ -69,14 +69,14 @@ static int read_records(import *im, const uint8_t *bytes, size_t size, kim_error
     return 0;
 }
 
-/* Stages as a change of what is published; begins a generation where none is being staged. */
+/* Begins a generation where none is being staged: a full one, which replaces what was published before it. */
 static int stage_changes(store *st, const import *im, kim_arena *arena, kim_error *err)
 {
     store_mark mark = {.agent = IMPORT_AGENT, .stream = STATE_STREAM};
     store_position at;
     if (store_position_of(st, &mark, arena, &at, err) < 0)
         return -1;
-    if (at.staging == 0 && store_stage_begin(st, &mark, at.staging = at.generation + 1, false, err) < 0)
+    if (at.staging == 0 && store_stage_begin(st, &mark, at.staging = at.generation + 1, true, err) < 0)
         return -1;
     return store_stage(st, &mark, at.staging, im->changes, im->change_count, err);
 }

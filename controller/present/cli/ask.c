@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ask.c - kim can, who-can, what-can.
+ * ask.c - kim can, explain, who-can, what-can, effective.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "controller/present/cli/print.h"
@@ -65,18 +66,18 @@ static int exit_status_of(kim_text decision)
                                               : EXIT_CONDITIONAL;
 }
 
-int run_can(const invocation *in, kim_error *err)
+static int ask_one(const invocation *in, const char *route, print_answer *write, kim_error *err)
 {
     kim_bytes path = {0};
     kim_arena *arena = kim_arena_new(PRINT_ARENA_BYTES);
     int status = -1;
-    client_path(&path, "/v1/can");
+    client_path(&path, route);
     client_param(&path, "identity", in->arguments[0]);
     client_param(&path, "action", in->arguments[1]);
     client_param(&path, "resource", in->arguments[2]);
     print_add_options(&path, in, question_options);
     const char *text = client_path_text(&path, err);
-    const kim_json *answer = text != NULL && arena != NULL ? print_short(in, text, NULL, write_can, arena, err) : NULL;
+    const kim_json *answer = text != NULL && arena != NULL ? print_short(in, text, NULL, write, arena, err) : NULL;
     if (answer != NULL)
         status = is_given(in, "exit-code") ? exit_status_of(kim_json_text_of(answer, "decision")) : EXIT_FINE;
     kim_arena_free(arena);
@@ -84,7 +85,32 @@ int run_can(const invocation *in, kim_error *err)
     return status;
 }
 
-/* ---- who-can, what-can ---- */
+/* ---- explain ---- */
+
+static void write_explanation(const invocation *in, const kim_json *answer, rows_style style, kim_arena *arena)
+{
+    kim_texts sentences = kim_json_texts(kim_json_get(answer, "explanation"), arena);
+    if (style.csv) {
+        write_can_csv(answer, style, arena);
+        return;
+    }
+    write_can(in, answer, style, arena);
+    putchar('\n');
+    for (size_t i = 0; i < sentences.count; i++)
+        rows_sentence(stdout, sentences.items[i]);
+}
+
+int run_can(const invocation *in, kim_error *err)
+{
+    return ask_one(in, "/v1/can", write_can, err);
+}
+
+int run_explain(const invocation *in, kim_error *err)
+{
+    return ask_one(in, "/v1/explain", write_explanation, err);
+}
+
+/* ---- who-can, what-can, effective ---- */
 
 static void write_who(rows *r, const kim_json *item, kim_arena *arena)
 {
@@ -131,5 +157,29 @@ int run_what_can(const invocation *in, kim_error *err)
     client_param(&path, "identity", in->arguments[0]);
     if (in->argument_count > 1)
         client_param(&path, "resource", in->arguments[1]);
+    return ask_list(in, &path, &view, err);
+}
+
+static void write_effective(rows *r, const kim_json *item, kim_arena *arena)
+{
+    kim_text but = words_list(kim_json_get(item, "not_actions"), arena), actions = words_list(kim_json_get(item, "actions"), arena);
+    put(r, item, "identity");
+    rows_cell(r, but.size ? kim_text_format(arena, "%.*s but %.*s", KIM_PRINT(actions), KIM_PRINT(but)) : actions);
+    put(r, item, "resource");
+    put_decision(r, item);
+    rows_cell(r, words_why(item, arena));
+}
+
+int run_effective(const invocation *in, kim_error *err)
+{
+    static const column columns[] = {{"identity", false, true}, {"actions", false, true}, {"resource", false, true},
+                                     {"decision", false, false}, {"why", false, true}};
+    static const list_view view = {"grants", columns, 5, write_effective, "they may do nothing that is known"};
+    static const char *const more[] = {"resource", NULL};
+    kim_bytes path = {0};
+    client_path(&path, "/v1/effective");
+    for (int i = 0; i < in->argument_count; i++)
+        client_param(&path, "identity", in->arguments[i]);
+    print_add_options(&path, in, more);
     return ask_list(in, &path, &view, err);
 }

@@ -34,6 +34,16 @@ static const option can_options[] = {
 };
 static const option question_options[] = {QUESTION_OPTIONS, {NULL, 0, NULL, NULL, false, NULL}};
 
+static const option effective_options[] = {
+    {"resource", 'r', "RESOURCE", NULL, false, "only what may be done to this; a pattern may be given"},
+    QUESTION_OPTIONS,
+    {NULL, 0, NULL, NULL, false, NULL},
+};
+static const option diff_options[] = {
+    {"provider", 'p', "PROVIDER", NULL, false, "whose files these are; otherwise each is recognised"},
+    {NULL, 0, NULL, NULL, false, NULL},
+};
+
 static const option no_options[] = {{NULL, 0, NULL, NULL, false, NULL}};
 
 static const option agent_add_options[] = {
@@ -105,10 +115,14 @@ static const command commands[] = {
     {"can", "IDENTITY ACTION RESOURCE", 3, 3, "May this identity do this there? And which statements say so?", can_options,
      "kim can arn:aws:iam::111122223333:user/ann s3:GetObject arn:aws:s3:::b/k\n"
      "kim can ann s3:GetObject arn:aws:s3:::b/k -c aws:SourceIp=192.0.2.1 --exit-code", true, run_can},
+    {"explain", "IDENTITY ACTION RESOURCE", 3, 3, "The same as kim can, with each statement, membership and scope in words", can_options,
+     "kim explain ann s3:GetObject arn:aws:s3:::b/k", true, run_explain},
     {"who-can", "ACTION RESOURCE", 2, 2, "Everybody who may do this there", question_options,
      "kim who-can s3:GetObject arn:aws:s3:::b/k\nkim who-can iam:PassRole '*' -o json", true, run_who_can},
     {"what-can", "IDENTITY [RESOURCE]", 1, 2, "Everything that this identity may do", question_options,
      "kim what-can arn:aws:iam::111122223333:role/app\nkim what-can arn:aws:iam::111122223333:role/app 'arn:aws:s3:::b/*'", true, run_what_can},
+    {"effective", "IDENTITY...", 1, -1, "All that these identities may do, said briefly: what is granted alike is one line", effective_options,
+     "kim effective arn:aws:iam::111122223333:role/app\nkim effective ann bob --resource 'arn:aws:s3:::b/*' -o json", true, run_effective},
     {"gaps", "", 0, 0, "What is granted and not used", gaps_options,
      "kim gaps --days 180 --limit 20\nkim gaps --identity arn:aws:iam::111122223333:role/app", true, run_gaps},
     {"findings", "", 0, 0, "Grants and credentials that should not be as they are", findings_options,
@@ -121,6 +135,8 @@ static const command commands[] = {
      "kim scan account.json trail/\n"
      "kim scan account.json -- who-can s3:GetObject arn:aws:s3:::b/k -o json\n"
      "kim scan account.json -- evaluate requests.jsonl", false, run_scan},
+    {"diff", "BEFORE AFTER", 2, 2, "Who gained and who lost what between two exports (files or folders)", diff_options,
+     "kim diff monday.json tuesday.json\nkim diff before/ after/ -o json", false, run_diff},
     {"version", "", 0, 0, "Which kim this is", no_options, "kim version", false, run_version},
     {"completion", "bash", 1, 1, "The completion of a shell, from this table of commands", no_options,
      "kim completion bash > /etc/bash_completion.d/kim", false, run_completion},

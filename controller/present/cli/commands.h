@@ -93,9 +93,10 @@ void completion_write_bash(void);
 typedef int command_function(const invocation *in, kim_error *err);
 command_function run_status, run_identities, run_show, run_gaps, run_findings;           /* estate.c */
 command_function run_agents, run_agent_add, run_agent_approve, run_agent_revoke, run_agent_show; /* agents.c */
-command_function run_can, run_who_can, run_what_can;                                      /* ask.c */
+command_function run_can, run_explain, run_who_can, run_what_can, run_effective;       /* ask.c */
 command_function run_propose;                                                             /* propose.c */
 command_function run_evaluate;                                                            /* evaluate.c */
+command_function run_diff;                                                                /* diff.c */
 command_function run_scan;                                                                /* scan.c */
 command_function run_version, run_completion, run_help;                                   /* help.c */
 

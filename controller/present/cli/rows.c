@@ -206,6 +206,15 @@ void rows_field(FILE *to, rows_style style, const char *name, kim_text text, row
     free(shown);
 }
 
+void rows_sentence(FILE *to, kim_text text)
+{
+    char *shown = visible(text);
+    if (shown == NULL)
+        return;
+    fprintf(to, "%s\n", shown);
+    free(shown);
+}
+
 /* The widest cells lose columns until the table fits, or nothing may be cut any more. */
 static void fit(rows *r)
 {

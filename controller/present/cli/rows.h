@@ -47,6 +47,9 @@ size_t rows_count(const rows *r);
 /* A line "name      value" beside the tables, with the same care; nothing for an absent or empty text. */
 void rows_field(FILE *to, rows_style style, const char *name, kim_text text, row_color color);
 
+/* A line of text, with the same care. */
+void rows_sentence(FILE *to, kim_text text);
+
 /* How many columns of a terminal a text takes. */
 size_t rows_width_of(kim_text text);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ask.c - the three questions: can, who-can, what-can.
+ * ask.c - the questions about one estate: can, explain, who-can, what-can, effective.
  */
+#include "controller/evaluate/explain.h"
+#include "controller/present/http/effective.h"
 #include "controller/present/http/handlers.h"
 #include "controller/present/http/members.h"
 
@@ -72,7 +74,7 @@ static int read_question(const request *rq, question *q, kim_error *err)
 
 /* ---- asking: an estate and an evaluator for the time of one request ---- */
 
-typedef int asking(evaluator *ev, const question *q, reply *rp, kim_error *err);
+typedef int asking(evaluator *ev, const question *q, request *rq, reply *rp, kim_error *err);
 
 static int ask(request *rq, asking *how, reply *rp, kim_error *err)
 {
@@ -83,14 +85,15 @@ static int ask(request *rq, asking *how, reply *rp, kim_error *err)
     evaluator *ev = NULL;
     if (request_name_identity(rq, es, err) == 0 && read_question(rq, &q, err) == 0)
         ev = pools_take_evaluator(rq->pools, es, err);
-    int result = ev != NULL ? how(ev, &q, rp, err) : -1;
+    int result = ev != NULL ? how(ev, &q, rq, rp, err) : -1;
     pools_give_evaluator(rq->pools, es, ev);
     estate_release(es);
     return result;
 }
 
-static int ask_can(evaluator *ev, const question *q, reply *rp, kim_error *err)
+static int ask_can(evaluator *ev, const question *q, request *rq, reply *rp, kim_error *err)
 {
+    (void)rq;
     answer a;
     if (evaluate_can(ev, q, &a, err) < 0)
         return -1;
@@ -100,6 +103,25 @@ static int ask_can(evaluator *ev, const question *q, reply *rp, kim_error *err)
     put_text(to, "action", q->action);
     put_text(to, "resource", q->resource);
     answer_write(&a, to);
+    kim_json_end_object(to);
+    return reply_document(rp, err);
+}
+
+static int ask_explain(evaluator *ev, const question *q, request *rq, reply *rp, kim_error *err)
+{
+    (void)rq;
+    answer a;
+    kim_texts sentences;
+    if (evaluate_explain(ev, q, &a, &sentences, err) < 0)
+        return -1;
+    kim_json_writer *to = reply_writer(rp);
+    kim_json_begin_object(to);
+    put_text(to, "identity", q->identity);
+    put_text(to, "action", q->action);
+    put_text(to, "resource", q->resource);
+    answer_write(&a, to);
+    kim_json_key(to, "explanation");
+    kim_json_put_texts(to, sentences);
     kim_json_end_object(to);
     return reply_document(rp, err);
 }
@@ -136,8 +158,9 @@ static int write_what(void *context, const grant *what, const answer *a)
     return reply_item(of->rp, of->err);
 }
 
-static int ask_who_can(evaluator *ev, const question *q, reply *rp, kim_error *err)
+static int ask_who_can(evaluator *ev, const question *q, request *rq, reply *rp, kim_error *err)
 {
+    (void)rq;
     kim_json_writer *to = reply_writer(rp);
     kim_json_begin_object(to);
     put_text(to, "resource", q->resource);
@@ -149,8 +172,9 @@ static int ask_who_can(evaluator *ev, const question *q, reply *rp, kim_error *e
     return reply_close_list(rp, err);
 }
 
-static int ask_what_can(evaluator *ev, const question *q, reply *rp, kim_error *err)
+static int ask_what_can(evaluator *ev, const question *q, request *rq, reply *rp, kim_error *err)
 {
+    (void)rq;
     kim_json_writer *to = reply_writer(rp);
     kim_json_begin_object(to);
     put_text(to, "identity", q->identity);
@@ -161,9 +185,49 @@ static int ask_what_can(evaluator *ev, const question *q, reply *rp, kim_error *
     return reply_close_list(rp, err);
 }
 
+static int write_grant(void *context, const effective_grant *one)
+{
+    listing *of = context;
+    kim_json_writer *to = reply_writer(of->rp);
+    kim_json_begin_object(to);
+    effective_write(one, to);
+    kim_json_end_object(to);
+    return reply_item(of->rp, of->err);
+}
+
+/* Of several identities one after the other, in the order given: an entity's, for example. */
+static int ask_effective(evaluator *ev, const question *q, request *rq, reply *rp, kim_error *err)
+{
+    listing of = {.rp = rp, .err = err};
+    kim_texts identities = request_params(rq, "identity");
+    kim_json_begin_object(reply_writer(rp));
+    kim_json_end_object(reply_writer(rp));
+    if (reply_open_list(rp, "grants", err) < 0)
+        return -1;
+    for (size_t i = 0; i < identities.count; i++) {
+        question one = *q;
+        one.identity = identities.items[i];
+        if (evaluate_effective(ev, &one, write_grant, &of, err) != 0)
+            return -1;
+    }
+    return reply_close_list(rp, err);
+}
+
 int answer_can(request *rq, reply *rp, kim_error *err)
 {
     return ask(rq, ask_can, rp, err);
+}
+
+int answer_explain(request *rq, reply *rp, kim_error *err)
+{
+    return ask(rq, ask_explain, rp, err);
+}
+
+int answer_effective(request *rq, reply *rp, kim_error *err)
+{
+    if (request_params(rq, "identity").count == 0)
+        return kim_fail(err, KIM_ERR_INPUT, "/v1/effective needs the parameter 'identity', once or several times");
+    return ask(rq, ask_effective, rp, err);
 }
 
 int answer_who_can(request *rq, reply *rp, kim_error *err)

@@ -62,6 +62,8 @@ typedef struct http_backend {
     void *context; /* the first argument of every call */
     /* The estate in force, held: the API releases it. NULL while there is none. */
     estate *(*estate)(void *context);
+    /* The one that was in force before it, held; NULL while there is none. NULL: it is not kept. */
+    estate *(*estate_before)(void *context);
     int64_t (*now_unix_ms)(void *context);
     int (*status)(void *context, http_status *out, kim_error *err);
 
