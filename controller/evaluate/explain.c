@@ -136,6 +136,8 @@ static void tell_attachment(telling *t, const kim_attachment *a, size_t member)
             a->condition.text.size ? ", if " : "", KIM_PRINT(a->condition.text));
     if (a->resource.size)
         SAY(t, "  its policy is attached to the resource %.*s", KIM_PRINT(a->resource));
+    if (a->native_id.size)
+        SAY(t, "  by %.*s", KIM_PRINT(a->native_id));
     if (a->origin == KIM_DEFAULT)
         SAY(t, "  nobody set it: it is the system's default");
     if (a->origin == KIM_IMPLICIT)

@@ -145,6 +145,9 @@ static const kim_field attachment_fields[] = {
     ROW(attachment, origin, ENUM,
         "absent: explicit; `default`: the system allows it without a rule; `implicit`: nobody "
         "is asked", .values = origins),
+    ROW(attachment, native_id, TEXT,
+        "the provider's own name for the attachment, where it has one: a role binding's; so two that say the same stay two",
+        KEY, .max_bytes = ID),
 };
 
 static const kim_field credential_fields[] = {

@@ -149,6 +149,7 @@ typedef struct kim_attachment {
     bool eligible;
     int64_t starts_unix_ms, expires_unix_ms;
     int32_t origin;     /* kim_origin; absent: explicit */
+    kim_text native_id; /* key: the provider's own name for it, where it has one: a role binding's */
 } kim_attachment;
 
 typedef struct kim_credential {
