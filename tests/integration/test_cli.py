@@ -304,11 +304,17 @@ def test_a_provider_that_ends_costs_its_case_and_no_other(kim, installed, tmp_pa
         ([], "which command?"),
         (["scan", "x", "--", "frob"], "there is no command 'frob'"),
         (["scan", "x", "--", "agents"], "'agents' is no query on an estate"),
+        (["scan", "x", "--provider", "frob"], "there is no provider 'frob'; known are aws, neutral"),
+        (["identities", "--limit", "x"], "--limit is 'x'; write a whole number from 1"),
+        (["agent", "add", "x"], "an agent needs at least one scope"),
+        (["help", "nosuch"], "there is no command 'nosuch'"),
+        (["completion", "zsh"], "there is no completion for 'zsh'"),
+        (["evaluate", "--mode", "strict"], "--mode goes with --estate"),
+        (["propose", "ann", "-o", "csv"], "a policy has no rows"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_near(kim, arguments, says):
-    result = kim(*arguments, status=None)
-    assert result.returncode in (2, 4)
+    result = kim(*arguments, status=2)
     assert says in result.stderr
     assert result.stdout == ""
 
@@ -512,10 +518,13 @@ def test_a_damaged_export_is_named_and_leaves_nothing_behind(tmp_kim, tmp_path, 
     assert str(bad) in result.stdout + result.stderr
 
 
+def test_a_query_that_is_wrong_is_a_wrong_command_line_after_files_too(tmp_kim, example):
+    assert "--limit is '0'" in tmp_kim("scan", str(example), "--", "identities", "--limit", "0", status=2).stderr
+
+
 def test_what_nobody_knows_at_all_is_refused(tmp_kim):
     result = tmp_kim("scan", "/etc/passwd", status=4)
     assert "no provider knows what this is (installed: aws, neutral)" in result.stderr
-    assert "there is no provider 'frob'" in tmp_kim("scan", "/etc/passwd", "--provider", "frob", status=4).stderr
 
 
 def test_a_proposal_is_a_policy_and_nothing_else(tmp_kim, example, trail):
@@ -630,7 +639,6 @@ def test_an_agent_is_invited_listed_and_revoked(kim, socket_of, tmp_path):
     kim(*at, "agent", "revoke", "web-17")
     assert {a["state"] for a in json.loads(kim(*at, "agent", "list", "-o", "json").stdout)["agents"]} == {"revoked"}
     assert "there is no agent 'nobody'" in kim(*at, "agent", "show", "nobody", status=4).stderr
-    assert "needs at least one scope" in kim(*at, "agent", "add", "x", status=4).stderr
 
 
 def test_a_token_file_that_is_there_is_not_written_over(kim, socket_of, tmp_path):

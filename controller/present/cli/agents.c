@@ -233,15 +233,17 @@ static void write_new(const invocation *in, const kim_json *answer, rows_style s
 
 int run_agent_add(const invocation *in, kim_error *err)
 {
+    if (!is_given(in, "scope")) {
+        kim_fail(err, KIM_ERR_INPUT, "an agent needs at least one scope: kim agent add %.128s --scope aws:111122223333",
+                 in->arguments[0]);
+        return -EXIT_USAGE;
+    }
     const char *token_file = given(in, "token-file", NULL);
     kim_json_writer *to = kim_json_writer_new(false);
     kim_arena *arena = kim_arena_new(PRINT_ARENA_BYTES);
     int fd = -1, status = -1;
     const char *body = to != NULL && arena != NULL ? new_agent_body(in, to, err) : NULL;
-    if (body != NULL && !is_given(in, "scope"))
-        kim_fail(err, KIM_ERR_INPUT, "an agent needs at least one scope: kim agent add %.128s --scope aws:111122223333",
-                 in->arguments[0]);
-    else if (body != NULL && token_file == NULL)
+    if (body != NULL && token_file == NULL)
         status = print_short(in, "/v1/agents", body, write_new, arena, err) != NULL ? EXIT_FINE : -1;
     else if (body != NULL && (fd = open_token_file(token_file, err)) >= 0) {
         client *c = client_open(in->socket, err);

@@ -45,7 +45,7 @@ typedef struct command {
     const option *options;      /* its own, beside the common ones */
     const char *examples;       /* whole lines, for help and the manual page */
     bool is_query;              /* answers from an estate: may follow `kim scan ... --` */
-    /* Returns an exit status, or -1 with err. */
+    /* Returns an exit status, or -1 with err; with err too where the command line turns out to be wrong: -EXIT_USAGE. */
     int (*run)(const invocation *in, kim_error *err);
 } command;
 

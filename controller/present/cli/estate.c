@@ -180,7 +180,7 @@ int run_identities(const invocation *in, kim_error *err)
     };
     page_walk walk = {.in = in};
     if (read_limit(in, &walk.left, err) < 0)
-        return -1;
+        return -EXIT_USAGE;
     client *c = client_open(in->socket, err);
     walk.arena = kim_arena_new(64 * 1024 * 1024);
     if (in->form != AS_JSON && c != NULL)

@@ -378,7 +378,9 @@ int run_evaluate(const invocation *in, kim_error *err)
 {
     if (is_given(in, "estate"))
         return evaluate_over_estate(in, err);
-    if (is_given(in, "mode"))
-        return kim_fail(err, KIM_ERR_INPUT, "--mode goes with --estate; a case with documents says its own \"mode\"");
+    if (is_given(in, "mode")) {
+        kim_fail(err, KIM_ERR_INPUT, "--mode goes with --estate; a case with documents says its own \"mode\"");
+        return -EXIT_USAGE;
+    }
     return evaluate_documents(in, err);
 }

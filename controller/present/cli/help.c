@@ -68,9 +68,11 @@ int run_help(const invocation *in, kim_error *err)
         return EXIT_FINE;
     }
     const command *about = commands_find(in->arguments, in->argument_count, &words);
-    if (about == NULL || words != in->argument_count)
-        return kim_fail(err, KIM_ERR_INPUT, "there is no command '%s%s%s'; `kim help` lists them all", in->arguments[0],
-                        in->argument_count > 1 ? " " : "", in->argument_count > 1 ? in->arguments[1] : "");
+    if (about == NULL || words != in->argument_count) {
+        kim_fail(err, KIM_ERR_INPUT, "there is no command '%s%s%s'; `kim help` lists them all", in->arguments[0],
+                 in->argument_count > 1 ? " " : "", in->argument_count > 1 ? in->arguments[1] : "");
+        return -EXIT_USAGE;
+    }
     help_write(about);
     return EXIT_FINE;
 }
@@ -153,8 +155,10 @@ void completion_write_bash(void)
 
 int run_completion(const invocation *in, kim_error *err)
 {
-    if (strcmp(in->arguments[0], "bash") != 0)
-        return kim_fail(err, KIM_ERR_INPUT, "there is no completion for '%s'; there is one for bash", in->arguments[0]);
+    if (strcmp(in->arguments[0], "bash") != 0) {
+        kim_fail(err, KIM_ERR_INPUT, "there is no completion for '%s'; there is one for bash", in->arguments[0]);
+        return -EXIT_USAGE;
+    }
     completion_write_bash();
     return EXIT_FINE;
 }

@@ -13,8 +13,10 @@
 #include "controller/present/cli/children.h"
 #include "controller/present/cli/commands.h"
 
-static int exit_status_of(kim_code code)
+static int exit_status_of(int result, kim_code code)
 {
+    if (result == -EXIT_USAGE)
+        return EXIT_USAGE;
     switch (code) {
     case KIM_ERR_NETWORK:
         return EXIT_UNREACHED;
@@ -60,7 +62,7 @@ int main(int argc, char **argv)
         status = -1;
     }
     if (status < 0) {
-        status = reader_has_gone() ? EXIT_FINE : exit_status_of(err.code);
+        status = reader_has_gone() ? EXIT_FINE : exit_status_of(status, err.code);
         if (status != EXIT_FINE)
             fprintf(stderr, "kim: %s\n", err.message);
     }

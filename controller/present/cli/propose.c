@@ -123,14 +123,16 @@ static const char *proposal_path(const invocation *in, kim_bytes *path, kim_erro
 
 int run_propose(const invocation *in, kim_error *err)
 {
+    if (in->form == AS_CSV) {
+        kim_fail(err, KIM_ERR_UNSUPPORTED, "a policy has no rows; leave out -o csv, or write -o json for the whole proposal");
+        return -EXIT_USAGE;
+    }
     kim_bytes path = {0};
     kim_arena *arena = kim_arena_new(PRINT_ARENA_BYTES);
     client *c = client_open(in->socket, err);
     const char *text = proposal_path(in, &path, err);
     int result = -1;
-    if (in->form == AS_CSV)
-        kim_fail(err, KIM_ERR_UNSUPPORTED, "a policy has no rows; leave out -o csv, or write -o json for the whole proposal");
-    else if (in->form == AS_JSON && text != NULL)
+    if (in->form == AS_JSON && text != NULL)
         result = print_json(in, text, "proposals", err);
     else if (c != NULL && arena != NULL && text != NULL) {
         const kim_json *answer = client_ask(c, text, NULL, 0, arena, err);

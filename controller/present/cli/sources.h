@@ -32,10 +32,10 @@ typedef struct report_notes report_notes; /* report.h */
 
 /* Looks at every path and, in folders, at every file.
  *
- * provider  whose they all are; NULL: each is recognised
+ * provider  whose they all are, a known one; NULL: each is recognised
  * notes     get what lies in a folder and cannot be read; the rest is read
- * Errors: KIM_ERR_NOT_FOUND, KIM_ERR_IO (a path that was given), KIM_ERR_INPUT (an unknown provider),
- *         KIM_ERR_NOMEM, those of starting a provider host
+ * Errors: KIM_ERR_NOT_FOUND, KIM_ERR_IO (a path that was given), KIM_ERR_NOMEM, those of starting a
+ *         provider host
  */
 sources *sources_find(const char *const *given, size_t count, const char *provider, bool quiet,
                       report_notes *notes, kim_error *err);
