@@ -2,8 +2,9 @@
  *
  * pools.c - two small stacks under one lock.
  *
- * Only evaluators of the newest estate are worth keeping: the stack holds a reference to its estate,
- * and is emptied when a question comes for another one.
+ * Only evaluators of the newest estate are worth keeping: a question about another estate than the last
+ * one's empties the stack, and what comes back later for the one before is not kept. What goes is freed
+ * outside of the lock: an evaluator, or the last hold on an estate, takes its time.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,12 +13,17 @@
 
 enum { KEPT_MAX = 8 }; /* more threads than that seldom ask at once */
 
+typedef struct evaluators {
+    estate *es; /* asked about last; held. NULL: none yet */
+    size_t count;
+    evaluator *kept[KEPT_MAX];
+} evaluators;
+
 struct pools {
     pthread_mutex_t lock;
     char *catalogues_dir;
-    estate *es; /* of the evaluators kept; held */
-    size_t evaluator_count, reader_count;
-    evaluator *evaluators[KEPT_MAX];
+    evaluators evaluators;
+    size_t reader_count;
     case_reader *readers[KEPT_MAX];
 };
 
@@ -35,19 +41,18 @@ pools *pools_new(const char *catalogues_dir, kim_error *err)
     return p;
 }
 
-static void forget_evaluators(pools *p)
+static void forget(evaluators *of)
 {
-    while (p->evaluator_count > 0)
-        evaluator_free(p->evaluators[--p->evaluator_count]);
-    estate_release(p->es);
-    p->es = NULL;
+    while (of->count > 0)
+        evaluator_free(of->kept[--of->count]);
+    estate_release(of->es);
 }
 
 void pools_free(pools *p)
 {
     if (p == NULL)
         return;
-    forget_evaluators(p);
+    forget(&p->evaluators);
     while (p->reader_count > 0)
         case_reader_free(p->readers[--p->reader_count]);
     pthread_mutex_destroy(&p->lock);
@@ -58,10 +63,16 @@ void pools_free(pools *p)
 evaluator *pools_take_evaluator(pools *p, estate *es, kim_error *err)
 {
     evaluator *kept = NULL;
+    evaluators old = {0};
     pthread_mutex_lock(&p->lock);
-    if (p->es == es && p->evaluator_count > 0)
-        kept = p->evaluators[--p->evaluator_count];
+    if (p->evaluators.es != es) {
+        old = p->evaluators;
+        p->evaluators = (evaluators){.es = estate_hold(es)};
+    }
+    if (p->evaluators.count > 0)
+        kept = p->evaluators.kept[--p->evaluators.count];
     pthread_mutex_unlock(&p->lock);
+    forget(&old);
     return kept != NULL ? kept : evaluator_new(es, err);
 }
 
@@ -70,12 +81,8 @@ void pools_give_evaluator(pools *p, estate *es, evaluator *ev)
     if (ev == NULL)
         return;
     pthread_mutex_lock(&p->lock);
-    if (p->es != es) {
-        forget_evaluators(p);
-        p->es = estate_hold(es);
-    }
-    if (p->evaluator_count < KEPT_MAX) {
-        p->evaluators[p->evaluator_count++] = ev;
+    if (p->evaluators.es == es && p->evaluators.count < KEPT_MAX) {
+        p->evaluators.kept[p->evaluators.count++] = ev;
         ev = NULL;
     }
     pthread_mutex_unlock(&p->lock);
