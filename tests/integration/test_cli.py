@@ -739,3 +739,16 @@ def test_identities_that_end_in_a_failure_are_no_whole_document(answering, kim):
     assert json.loads(answering({"identities": []})("identities", "-o", "json").stdout) == {"identities": []}
     two = {"identities": [{"id": "ann"}, {"id": "bob"}]}
     assert json.loads(answering(two)("identities", "-o", "json").stdout) == two
+
+
+@pytest.mark.parametrize("replay", [{"new_access": True}, {}, None])
+def test_a_proposal_that_would_give_access_is_not_printed(answering, replay):
+    statement = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]}
+    proposal = {"identity": ANN, "provider": "aws", "replaces": [], "document": {"Version": "2012-10-17", "Statement": [statement]}}
+    sound = {"used": 1, "still_allowed": 1, "new_access": False, "needless": 0}
+    printed = answering({"proposals": [{**proposal, "replay": sound}]})("propose", "ann").stdout
+    assert json.loads(printed)["Statement"] == [statement]
+    ask = answering({"proposals": [{**proposal, "replay": {**sound, **replay} if replay else replay}]})
+    for form in ("json", "terraform"):
+        result = ask("propose", "ann", "--format", form, status=4)
+        assert result.stdout == "" and "allows what is not allowed now" in result.stderr

@@ -88,22 +88,29 @@ static void explain(const kim_json *proposal, kim_arena *arena)
     kim_text granted = kim_json_text_of(proposal, "granted"), proposed = kim_json_text_of(proposal, "proposed");
     kim_text used = kim_json_text_of(replay, "used"), allowed = kim_json_text_of(replay, "still_allowed");
     kim_text conditional = kim_json_text_of(proposal, "conditional");
-    bool new_access = kim_json_bool(kim_json_get(replay, "new_access"), true);
     rows_field(stderr, plain, "actions",
                kim_text_format(arena, "%.*s granted, %.*s proposed, of these %.*s under a condition", KIM_PRINT(granted),
                                KIM_PRINT(proposed), KIM_PRINT(conditional)), PLAIN);
     rows_field(stderr, plain, "replay",
-               kim_text_format(arena, "%.*s of %.*s uses still allowed, %s", KIM_PRINT(allowed), KIM_PRINT(used),
-                               new_access ? "AND NEW ACCESS: do not apply it" : "nothing new is"), PLAIN);
+               kim_text_format(arena, "%.*s of %.*s uses still allowed, nothing new is", KIM_PRINT(allowed), KIM_PRINT(used)), PLAIN);
     rows_field(stderr, plain, "replaces", words_list(kim_json_get(proposal, "replaces"), arena), PLAIN);
     explain_kept(kept, plain, arena);
+}
+
+/* A policy is for taking away. One that would give is a defect, and nobody gets it into a file. */
+static int check_replay(const kim_json *proposal, kim_error *err)
+{
+    if (!kim_json_bool(kim_json_get(kim_json_get(proposal, "replay"), "new_access"), true))
+        return 0;
+    return kim_fail(err, KIM_ERR_INTERNAL, "the policy that would be proposed allows what is not allowed now, so it is not printed; "
+                                           "this is a defect of kim: please report it with what -o json says");
 }
 
 static int print_one(const invocation *in, const kim_json *proposal, kim_arena *arena, kim_error *err)
 {
     const char *format = given(in, "format", "json");
     kim_bytes text = {0};
-    int result = render(proposal, format, &text, err);
+    int result = check_replay(proposal, err) < 0 ? -1 : render(proposal, format, &text, err);
     if (result == 0 && fwrite(text.data, 1, text.size, stdout) != text.size)
         result = kim_fail(err, KIM_ERR_IO, "standard output takes no more");
     if (result == 0 && !in->quiet)
