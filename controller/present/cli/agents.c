@@ -82,16 +82,8 @@ static int write_shown(const invocation *in, const kim_json *agent, kim_arena *a
 {
     rows_style style = rows_style_of_stdout(in->form == AS_CSV);
     if (in->form == AS_JSON) {
-        kim_json_writer *to = kim_json_writer_new(false);
-        size_t size = 0;
-        if (to != NULL) {
-            kim_json_put_json(to, agent);
-            kim_json_end_line(to);
-        }
-        const char *bytes = to != NULL ? kim_json_writer_bytes(to, &size, err) : NULL;
-        if (bytes != NULL)
-            fwrite(bytes, 1, size, stdout);
-        kim_json_writer_free(to);
+        if (print_value(agent, "\n", err) < 0)
+            return -1;
     } else if (in->form == AS_CSV) {
         rows *r = rows_begin(stdout, style, agent_columns, 7, err);
         if (r == NULL)

@@ -105,16 +105,8 @@ static int print_identity(void *context, const kim_json *item, kim_error *err)
         rows_cell(walk->to, words_time(kim_json_get(item, "created_unix_ms"), walk->arena));
         rows_cell(walk->to, words_time(kim_json_get(item, "last_seen_unix_ms"), walk->arena));
     } else {
-        kim_json_writer *to = kim_json_writer_new(false);
-        size_t size;
-        if (to == NULL)
-            return kim_fail(err, KIM_ERR_NOMEM, "no memory for the answer");
-        kim_json_put_json(to, item);
-        const char *bytes = kim_json_writer_bytes(to, &size, err);
-        if (bytes != NULL)
-            printf("%s%.*s", walk->printed > 1 ? ",\n" : "{\"identities\":[\n", (int)size, bytes);
-        kim_json_writer_free(to);
-        if (bytes == NULL)
+        fputs(walk->printed > 1 ? ",\n" : "{\"identities\":[\n", stdout);
+        if (print_value(item, "", err) < 0)
             return -1;
     }
     return ferror(stdout) ? kim_fail(err, KIM_ERR_IO, "standard output takes no more") : 0;

@@ -43,18 +43,24 @@ int print_json(const invocation *in, const char *path, const char *list, kim_err
     return result;
 }
 
-static int write_json(const kim_json *answer, kim_error *err)
+int print_written(kim_json_writer *written, kim_error *err)
+{
+    size_t size;
+    const char *bytes = kim_json_writer_bytes(written, &size, err);
+    int result = bytes != NULL ? copy_out(NULL, bytes, size, err) : -1;
+    kim_json_writer_free(written);
+    return result;
+}
+
+int print_value(const kim_json *value, const char *after, kim_error *err)
 {
     kim_json_writer *to = kim_json_writer_new(false);
     if (to == NULL)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for the answer");
-    kim_json_put_json(to, answer);
-    kim_json_end_line(to);
-    size_t size;
-    const char *bytes = kim_json_writer_bytes(to, &size, err);
-    int result = bytes != NULL ? copy_out(NULL, bytes, size, err) : -1;
-    kim_json_writer_free(to);
-    return result;
+    kim_json_put_json(to, value);
+    if (print_written(to, err) < 0)
+        return -1;
+    return copy_out(NULL, after, strlen(after), err);
 }
 
 const kim_json *print_short(const invocation *in, const char *path, const char *body, print_answer *write,
@@ -64,7 +70,7 @@ const kim_json *print_short(const invocation *in, const char *path, const char *
     const kim_json *answer =
         c != NULL ? client_ask(c, path, body, body != NULL ? strlen(body) : 0, arena, err) : NULL;
     client_close(c);
-    if (answer == NULL || (in->form == AS_JSON && write_json(answer, err) < 0))
+    if (answer == NULL || (in->form == AS_JSON && print_value(answer, "\n", err) < 0))
         return NULL;
     if (in->form != AS_JSON)
         write(in, answer, rows_style_of_stdout(in->form == AS_CSV), arena);

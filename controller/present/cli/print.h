@@ -27,6 +27,12 @@ int print_list(const invocation *in, const char *path, const list_view *view, ki
 /* Prints the answer as it comes, of any length. list: the name of its list's member. Errors: as print_list's */
 int print_json(const invocation *in, const char *path, const char *list, kim_error *err);
 
+/* Writes a value as JSON, then `after` ("\n", ""). Errors: KIM_ERR_IO where standard output takes no more;
+ * KIM_ERR_NOMEM */
+int print_value(const kim_json *value, const char *after, kim_error *err);
+/* The same for what was written by hand; takes the writer. */
+int print_written(kim_json_writer *written, kim_error *err);
+
 /* Asks for a short answer and gives it to `write`, or prints its JSON; also to the caller, in arena, for
  * an exit status. body NULL: a GET. NULL with err. */
 typedef void print_answer(const invocation *in, const kim_json *answer, rows_style style, kim_arena *arena);

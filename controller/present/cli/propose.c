@@ -11,23 +11,6 @@
 #include "controller/present/cli/providers.h"
 #include "controller/present/cli/words.h"
 
-static int write_json(const kim_json *value, bool pretty, kim_bytes *to, kim_error *err)
-{
-    kim_json_writer *writer = kim_json_writer_new(pretty);
-    size_t size;
-    if (writer == NULL)
-        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a proposal");
-    kim_json_put_json(writer, value);
-    kim_json_end_line(writer);
-    const char *bytes = kim_json_writer_bytes(writer, &size, err);
-    if (bytes != NULL)
-        kim_bytes_append(to, bytes, size);
-    kim_json_writer_free(writer);
-    if (to->failed)
-        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a proposal");
-    return bytes != NULL ? 0 : -1;
-}
-
 /* ---- the policy ---- */
 
 static void keep_output(void *context, uint64_t call, const uint8_t *bytes, size_t size)
@@ -47,12 +30,17 @@ static int render(const kim_json *proposal, const char *format, kim_bytes *to, k
         return kim_fail(err, KIM_ERR_NOT_FOUND, "the provider '%.*s' is not installed here; known are %s",
                         (int)(provider.size < 64 ? provider.size : 64), provider.bytes ? provider.bytes : "", providers_known());
     snprintf(name, sizeof name, "%.*s", KIM_PRINT(provider));
-    kim_bytes text = {0};
-    host_client *host = write_json(proposal, false, &text, err) == 0 ? host_client_start(&options, err) : NULL;
-    uint64_t call = host != NULL ? host_client_render(host, format, text.data, text.size, err) : 0;
+    kim_json_writer *asked = kim_json_writer_new(false);
+    if (asked == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a proposal");
+    kim_json_put_json(asked, proposal);
+    size_t size;
+    const char *text = kim_json_writer_bytes(asked, &size, err);
+    host_client *host = text != NULL ? host_client_start(&options, err) : NULL;
+    uint64_t call = host != NULL ? host_client_render(host, format, (const uint8_t *)text, size, err) : 0;
     int result = call != 0 ? host_client_wait(host, call, err) : -1;
     host_client_stop(host, 1000);
-    kim_bytes_free(&text);
+    kim_json_writer_free(asked);
     return result == 0 && to->failed ? kim_fail(err, KIM_ERR_NOMEM, "no memory for a policy") : result;
 }
 

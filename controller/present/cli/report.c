@@ -331,7 +331,6 @@ static void put_notes(kim_json_writer *to, const sources *found, const report_no
 static int print_json_report(const answers *all, const sources *found, const report_notes *notes, kim_error *err)
 {
     kim_json_writer *to = kim_json_writer_new(false);
-    size_t size;
     if (to == NULL)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a report");
     kim_json_begin_object(to);
@@ -353,11 +352,7 @@ static int print_json_report(const answers *all, const sources *found, const rep
     }
     kim_json_end_object(to);
     kim_json_end_line(to);
-    const char *bytes = kim_json_writer_bytes(to, &size, err);
-    if (bytes != NULL)
-        fwrite(bytes, 1, size, stdout);
-    kim_json_writer_free(to);
-    return bytes != NULL ? 0 : -1;
+    return print_written(to, err);
 }
 
 static int print_csv_report(const answers *all, kim_error *err)

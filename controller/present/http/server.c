@@ -96,25 +96,6 @@ static http_role role_of(const http_server *server, struct MHD_Connection *conne
     return peer.uid == geteuid() || peer.uid == 0 ? server->role : 0;
 }
 
-static bool is_utf8(kim_text text)
-{
-    const unsigned char *at = (const unsigned char *)text.bytes, *end = at + text.size;
-    while (at < end) {
-        unsigned lead = *at++;
-        int more = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2
-                 : lead >= 0xf0 && lead < 0xf5 ? 3 : -1;
-        if (more < 0 || end - at < more)
-            return false;
-        if ((lead == 0xe0 && *at < 0xa0) || (lead == 0xed && *at > 0x9f) || (lead == 0xf0 && *at < 0x90) ||
-            (lead == 0xf4 && *at > 0x8f))
-            return false;
-        for (; more > 0; more--)
-            if ((*at++ & 0xc0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
 typedef struct gathering {
     exchange *ex;
     kim_pair *params;
@@ -132,7 +113,7 @@ static enum MHD_Result take_param(void *context, enum MHD_ValueKind kind, const 
         of->too_many = true;
         return MHD_NO;
     }
-    of->not_text = of->not_text || !is_utf8(pair.name) || !is_utf8(pair.value) ||
+    of->not_text = of->not_text || !kim_text_is_utf8(pair.name) || !kim_text_is_utf8(pair.value) ||
                    memchr(pair.value.bytes, '\0', pair.value.size) != NULL;
     of->params[rq->param_count++] = (kim_pair){kim_text_copy(of->ex->arena, pair.name),
                                                kim_text_copy(of->ex->arena, pair.value)};
@@ -169,7 +150,7 @@ static int read_request(exchange *ex, struct MHD_Connection *connection, const c
         .pools = server->pools,
         .arena = ex->arena,
     };
-    if (!is_utf8(ex->rq.path))
+    if (!kim_text_is_utf8(ex->rq.path))
         return kim_fail(err, KIM_ERR_INPUT, "the path is not UTF-8 text");
     ex->found = routes_find(method, ex->rq.path, &ex->rq.name, &ex->allowed, ex->arena);
     if (ex->too_large)
