@@ -53,7 +53,8 @@ typedef struct finding {
 } finding;
 typedef int finding_function(void *user, const finding *f);
 
-/* used_identities  ids of those with any usage in the window, sorted by kim_text_compare; [count] */
+/* used_identities  ids of those with any usage in the window, sorted by kim_text_compare; [count]
+ * A nonzero result of the callback ends the walk and is returned. Errors: KIM_ERR_NOMEM: some may not have been found */
 int analyst_findings(analyst *a, const kim_text *used_identities, size_t count, finding_function *found,
                      void *user, kim_error *err);
 

@@ -22,6 +22,7 @@ typedef struct search {
     const kim_text *used_identities;
     size_t used_count;
     kim_text wildcards; /* of the identity at hand, joined */
+    bool failed;        /* no memory for some question: what it would have found is not known */
 } search;
 
 static int report(search *s, const char *kind, const char *severity, kim_text detail)
@@ -51,8 +52,11 @@ static bool allowed_on_all(search *s, const char *action)
     const question q = {.provider = KIM_TEXT("aws"), .identity = s->identity->identity.id, .action = kim_text_of(action),
                         .resource = KIM_TEXT("*"), .discover = true, .derive = true};
     answer a;
-    if (evaluate_can(s->a->ev, &q, &a, NULL) < 0)
+    kim_error why;
+    if (evaluate_can(s->a->ev, &q, &a, &why) < 0) {
+        s->failed |= why.code == KIM_ERR_NOMEM;
         return false;
+    }
     return a.verdict == ALLOWED ||
            (a.verdict == UNKNOWN && evaluate_own_grants(s->a->ev, q.identity, q.action, KIM_NO_TEXT, note_free, NULL) != 0);
 }
@@ -78,8 +82,11 @@ static int note_wildcard(void *user, const own_statement *own)
 static int find_power(search *s)
 {
     size_t words = catalogue_words(s->a->cat), all = catalogue_count(s->a->cat), granted = 0;
-    if (evaluate_granted(s->a->ev, s->identity->identity.id, s->a->granted, s->a->conditional, NULL) < 0)
+    kim_error why;
+    if (evaluate_granted(s->a->ev, s->identity->identity.id, s->a->granted, s->a->conditional, &why) < 0) {
+        s->failed |= why.code == KIM_ERR_NOMEM;
         return 0;
+    }
     for (size_t w = 0; w < words; w++)
         granted += (size_t)__builtin_popcountll(s->a->granted[w] & ~s->a->conditional[w]);
     s->wildcards = KIM_NO_TEXT;
@@ -162,10 +169,12 @@ int analyst_findings(analyst *a, const kim_text *used_identities, size_t count, 
             result = find_power(&s);
         if (result == 0)
             result = find_idleness(&s);
+        s.failed |= kim_arena_is_full(s.arena);
         kim_arena_reset(s.arena);
     }
     if (result == 0)
         result = find_stale_credentials(a, &s);
+    s.failed |= kim_arena_is_full(s.arena);
     kim_arena_free(s.arena);
-    return result;
+    return result == 0 && s.failed ? kim_fail(err, KIM_ERR_NOMEM, "no memory for findings") : result;
 }

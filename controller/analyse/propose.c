@@ -158,12 +158,16 @@ static bool covers_whole(const kim_statement *s, kim_text resource)
 
 /* ---- what was done ---- */
 
-static verdict ask(evaluator *ev, const work *w, kim_text action, kim_text resource)
+static verdict ask(evaluator *ev, work *w, kim_text action, kim_text resource)
 {
     const question q = {.provider = KIM_TEXT("aws"), .identity = w->identity, .action = action,
                         .resource = kim_text_is_absent(resource) ? KIM_TEXT("*") : resource, .discover = true, .derive = true};
     answer a;
-    return evaluate_can(ev, &q, &a, NULL) == 0 ? a.verdict : DENIED;
+    kim_error why;
+    if (evaluate_can(ev, &q, &a, &why) == 0)
+        return a.verdict;
+    w->failed |= why.code == KIM_ERR_NOMEM;
+    return DENIED;
 }
 
 static int see_free(void *user, const own_statement *own)
