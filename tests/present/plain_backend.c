@@ -30,9 +30,10 @@ static void add_identity(estate_builder *builder, const char *id, const char *na
                               .identity = {.id = kim_text_of(id), .name = kim_text_of(name), .kind = kind}});
 }
 
-static void add_grant(estate_builder *builder, const char *policy, const char *subject, const char *condition)
+static void add_grant(estate_builder *builder, const char *policy, const char *subject, const char *action,
+                      const char *resource, const char *condition)
 {
-    static const kim_text actions[] = {{"s3:GetObject", 12}}, resources[] = {{"arn:aws:s3:::b/*", 16}};
+    const kim_text actions[] = {kim_text_of(action)}, resources[] = {kim_text_of(resource)};
     add(builder, (kim_record){.type = KIM_POLICY, .policy = {.id = kim_text_of(policy), .name = kim_text_of(policy),
                                                              .version = KIM_TEXT("2012-10-17"), .kind = KIM_TEXT("inline")}});
     kim_statement statement = {.policy = kim_text_of(policy), .sid = KIM_TEXT("Read"), .effect = KIM_ALLOW,
@@ -58,14 +59,18 @@ static void add_all(estate_builder *builder, size_t more)
     add_identity(builder, ARN "group/dev", "dev", KIM_GROUP);
     add(builder, (kim_record){.type = KIM_EDGE, .edge = {.kind = KIM_MEMBER_OF, .from = KIM_TEXT(ARN "user/ann"),
                                                         .to = KIM_TEXT(ARN "group/dev"), .via = KIM_TEXT("group")}});
-    add_grant(builder, "dev-read", ARN "group/dev", NULL);
-    add_grant(builder, "bob-read", ARN "user/bob", "{\"IpAddress\":{\"aws:SourceIp\":\"192.0.2.0/24\"}}");
+    add_grant(builder, "dev-read", ARN "group/dev", "s3:GetObject", "arn:aws:s3:::b/*", NULL);
+    add_grant(builder, "bob-read", ARN "user/bob", "s3:GetObject", "arn:aws:s3:::b/*", "{\"IpAddress\":{\"aws:SourceIp\":\"192.0.2.0/24\"}}");
+    add_grant(builder, "bob-list", ARN "user/bob", "sqs:*", "*", NULL);
     add(builder, (kim_record){.type = KIM_CREDENTIAL, .credential = {.id = KIM_TEXT("AKIA1"), .identity = KIM_TEXT(ARN "user/ann"),
                                                                     .kind = KIM_TEXT("access_key"), .created_unix_ms = 1000}});
     add(builder, (kim_record){.type = KIM_COVERAGE, .coverage = {.part = KIM_TEXT("iam"), .status = KIM_READ}});
     add(builder, (kim_record){.type = KIM_COVERAGE, .coverage = {.part = KIM_TEXT("kms:key-policy"), .status = KIM_UNREADABLE,
                                                                 .why = KIM_TEXT("access denied")}});
     add(builder, (kim_record){.type = KIM_COVERAGE, .coverage = {.part = KIM_TEXT("s3:bucket-policy"), .status = KIM_READ}});
+    add(builder, (kim_record){.type = KIM_COVERAGE, .coverage = {.part = KIM_TEXT("log:management"), .status = KIM_READ,
+                                                                .from_unix_ms = PLAIN_LOG_END_UNIX_MS - 365 * PLAIN_DAY_MS,
+                                                                .to_unix_ms = PLAIN_LOG_END_UNIX_MS}});
     add(builder, (kim_record){.type = KIM_RESOURCE, .resource = {.id = KIM_TEXT("arn:aws:s3:::b"), .type = KIM_TEXT("s3:bucket")}});
     for (size_t i = 0; i < more; i++) {
         char id[96], name[32];
@@ -158,7 +163,10 @@ static int publish(void *context, kim_error *err)
 http_backend plain_backend(size_t more)
 {
     kim_error err = {0};
-    estate_builder *builder = estate_builder_new(NULL, &err);
+    char catalogues[4096];
+    const char *data = getenv("KIM_DATA_DIR");
+    snprintf(catalogues, sizeof catalogues, "%s/catalogue", data != NULL ? data : "etc");
+    estate_builder *builder = estate_builder_new(catalogues, &err);
     if (builder != NULL) {
         add_all(builder, more);
         es = estate_build(builder, &err);

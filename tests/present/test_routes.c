@@ -7,12 +7,15 @@
 #include "controller/present/http/routes.h"
 #include "tests/present/plain_backend.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/fail_malloc.h"
 
 #define ANN "arn:aws:iam::111122223333:user/ann"
 #define BOB "arn:aws:iam::111122223333:user/bob"
 
 static http_backend backend;
 static pools *shared_pools;
+static store *usage;
+static size_t failing; /* which allocation of the next answer fails; 0: none. After it: whether one did */
 static kim_arena *arena;
 
 typedef struct told {
@@ -41,7 +44,7 @@ static const told *ask_as(http_role role, const char *method, const char *path, 
     kim_text allowed;
     kim_pair pairs[HTTP_PARAMS_MAX];
     request rq = {.method = method, .path = kim_text_of(path), .role = role, .params = pairs, .body = body,
-                  .body_size = body_size, .backend = &backend, .pools = shared_pools, .arena = arena};
+                  .body_size = body_size, .backend = &backend, .store = usage, .pools = shared_pools, .arena = arena};
     kim_arena_reset(arena);
     for (const char *at = params; *at != '\0'; rq.param_count++) {
         size_t size = strcspn(at, "&"), name = strcspn(at, "=");
@@ -51,7 +54,9 @@ static const told *ask_as(http_role role, const char *method, const char *path, 
     memset(&t, 0, sizeof t);
     reply *rp = reply_new(keep, &t, &err);
     const route *found = routes_find(method, rq.path, &rq.name, &allowed, arena);
+    fail_malloc_start(failing);
     routes_answer(&rq, found, allowed, rp);
+    failing = fail_malloc_stop();
     t.status = reply_status(rp);
     reply_free(rp);
     t.json = kim_json_parse(t.text, strlen(t.text), "answer", arena, &err);
@@ -197,7 +202,7 @@ static void status_counts_what_there_is(void **state)
     assert_told(t, "\"identity\":3");
     assert_told(t, "\"usage\":7");
     assert_told(t, "\"human\":2");
-    assert_told(t, "\"coverage\":{\"read\":2,\"partial\":0,\"unreadable\":1,\"stale\":0,\"lacking\":[{\"scope\":\"aws:111122223333\","
+    assert_told(t, "\"coverage\":{\"read\":3,\"partial\":0,\"unreadable\":1,\"stale\":0,\"lacking\":[{\"scope\":\"aws:111122223333\","
                    "\"part\":\"kms:key-policy\",\"status\":\"unreadable\",\"why\":\"access denied\"}]}");
 }
 
@@ -389,6 +394,118 @@ static void without_an_estate_every_question_says_so(void **state)
     backend = was;
 }
 
+/* ---- usage ---- */
+
+static const char *identity_at(const told *t, const char *list, size_t i)
+{
+    const kim_json *items = kim_json_get(t->json, list);
+    if (!kim_json_is(items, KIM_JSON_ARRAY) || i >= items->count)
+        return "none";
+    return kim_text_copy(arena, kim_json_text_of(&items->items[i], "identity")).bytes;
+}
+
+static void gaps_are_counted_and_the_largest_comes_first(void **state)
+{
+    (void)state;
+    const told *t = ask("/v1/gaps", "");
+    assert_string_equal(identity_at(t, "gaps", 0), BOB);
+    assert_string_equal(identity_at(t, "gaps", 1), "none"); /* ann used what she may do */
+    const kim_json *bob = &kim_json_get(t->json, "gaps")->items[0];
+    assert_int_equal(kim_json_int(kim_json_get(bob, "used"), 0), 1);
+    assert_int_equal(kim_json_int(kim_json_get(bob, "granted"), 0) - kim_json_int(kim_json_get(bob, "unused"), 0), 1);
+    assert_string_equal(identity_at(ask("/v1/gaps", "identity=bob"), "gaps", 0), BOB);
+    assert_string_equal(identity_at(ask("/v1/gaps", "identity=" ANN), "gaps", 0), "none");
+    assert_string_equal(identity_at(ask("/v1/gaps", "scope=aws:444455556666"), "gaps", 0), "none");
+}
+
+static void a_kind_is_one_that_there_is(void **state)
+{
+    (void)state;
+    static const char *const findings[] = {"administrator", "can_become_administrator", "wildcard_grant", "unused_identity",
+                                           "unused_credential", "password_without_second_factor"};
+    char params[64];
+    for (int32_t kind = KIM_HUMAN; kind <= KIM_PUBLIC; kind++) {
+        snprintf(params, sizeof params, "kind=%s", kim_enum_name("identity", "kind", kind));
+        assert_told(ask("/v1/identities", params), "\"identities\":");
+        if (kind != KIM_GROUP) /* which does nothing itself, and so has no gap */
+            assert_told(ask("/v1/gaps", params), "\"gaps\":");
+    }
+    for (size_t i = 0; i < sizeof findings / sizeof *findings; i++) {
+        snprintf(params, sizeof params, "kind=%s", findings[i]);
+        assert_told(ask("/v1/findings", params), "\"findings\":");
+    }
+    assert_error(ask("/v1/identities", "kind=human&kind=hum"), 400, "input", "'kind' is 'hum'; known are human, service");
+    assert_error(ask("/v1/gaps", "kind=group"), 400, "input", "'kind' is 'group'; known are human, service");
+    assert_error(ask("/v1/gaps", "kind="), 400, "input", "'kind' is ''; known are human, service");
+    assert_error(ask("/v1/gaps", "kind=human, service"), 400, "input", "'kind' is 'human, service'");
+    assert_error(ask("/v1/findings", "kind=human"), 400, "input", "'kind' is 'human'; known are administrator,");
+}
+
+static void findings_are_selected(void **state)
+{
+    (void)state;
+    assert_string_equal(identity_at(ask("/v1/findings", "kind=wildcard_grant"), "findings", 0), BOB);
+    assert_string_equal(identity_at(ask("/v1/findings", "identity=bob&kind=wildcard_grant"), "findings", 0), BOB);
+    assert_string_equal(identity_at(ask("/v1/findings", "identity=bob&kind=unused_identity"), "findings", 0), "none");
+    assert_string_equal(identity_at(ask("/v1/findings", "identity=ann&kind=wildcard_grant"), "findings", 0), "none");
+}
+
+static void a_proposal_is_for_whom_it_was_asked(void **state)
+{
+    (void)state;
+    assert_string_equal(identity_at(ask("/v1/proposals", ""), "proposals", 0), BOB);
+    const told *t = ask("/v1/proposals", "identity=bob");
+    assert_string_equal(identity_at(t, "proposals", 0), BOB);
+    assert_told(t, "\"Action\":[\"sqs:ListQueues\"]");
+    assert_string_equal(identity_at(ask("/v1/proposals", "identity=bob&scope=aws:111122223333"), "proposals", 0), BOB);
+    t = ask("/v1/proposals", "identity=bob&scope=aws:444455556666");
+    assert_string_equal(identity_at(t, "proposals", 0), "none");
+    assert_told(t, "\"proposals\":[],\"mean_reduction\":0");
+    assert_error(ask("/v1/proposals", "identity=nobody"), 404, "not_found", "no identity 'nobody'");
+}
+
+static void usage_is_shown_as_far_back_as_the_log_goes(void **state)
+{
+    (void)state;
+    const told *t = ask("/v1/identities/show", "id=bob");
+    assert_told(t, "\"actions\":[{\"action\":\"sqs:ListQueues\",\"count\":7");
+    const kim_json *of = kim_json_get(t->json, "usage");
+    assert_int_equal(kim_json_int(kim_json_get(of, "from_day"), 0), PLAIN_LOG_END_UNIX_MS / PLAIN_DAY_MS - 400);
+}
+
+/* What happens without memory: an error that says so, and never a part that looks like the whole. */
+static void assert_survives(const char *path, const char *params)
+{
+    static char whole[sizeof(told)];
+    snprintf(whole, sizeof whole, "%s", ask(path, params)->text);
+    for (size_t n = 1; n == 1 || failing != 0; n++) {
+        failing = n;
+        const told *t = ask(path, params);
+        if (strcmp(t->text, whole) != 0)
+            assert_says(t->text, "{\"code\":\"nomem\",\"message\":\"");
+    }
+}
+
+static void without_memory_a_question_about_usage_is_refused_whole(void **state)
+{
+    (void)state;
+    assert_survives("/v1/gaps", "");
+    assert_survives("/v1/findings", "");
+}
+
+static void add_usage(const char *identity, const char *action, const char *resource, int64_t count)
+{
+    kim_error err;
+    const store_mark mark = {.agent = KIM_TEXT("web-17"), .stream = KIM_TEXT("aws/usage")};
+    int64_t at_unix_ms = PLAIN_LOG_END_UNIX_MS - 10 * PLAIN_DAY_MS;
+    const kim_record record = {
+        .type = KIM_USAGE, .scope = KIM_TEXT("aws:111122223333"),
+        .usage = {.identity = kim_text_of(identity), .action = kim_text_of(action), .resource = kim_text_of(resource), .outcome = KIM_SUCCESS,
+                  .day = at_unix_ms / PLAIN_DAY_MS, .count = count, .first_unix_ms = at_unix_ms, .last_unix_ms = at_unix_ms}};
+    if (store_add_usage(usage, &mark, &record, 1, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -396,13 +513,19 @@ static int begin(void **state)
     backend = plain_backend(0);
     shared_pools = pools_new(NULL, &err);
     arena = kim_arena_new(1 << 24);
-    return shared_pools == NULL || arena == NULL;
+    usage = store_open(":memory:", 0, &err);
+    if (shared_pools == NULL || arena == NULL || usage == NULL)
+        return -1;
+    add_usage(ANN, "s3:GetObject", "arn:aws:s3:::b/k", 3);
+    add_usage(BOB, "sqs:ListQueues", NULL, 7);
+    return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
     kim_arena_free(arena);
+    store_close(usage);
     pools_free(shared_pools);
     plain_backend_end();
     return 0;
@@ -433,6 +556,12 @@ int main(void)
         cmocka_unit_test(cases_that_are_no_msgpack_are_refused_with_their_place),
         cmocka_unit_test(a_private_controller_takes_records_and_another_does_not),
         cmocka_unit_test(without_an_estate_every_question_says_so),
+        cmocka_unit_test(gaps_are_counted_and_the_largest_comes_first),
+        cmocka_unit_test(a_kind_is_one_that_there_is),
+        cmocka_unit_test(findings_are_selected),
+        cmocka_unit_test(a_proposal_is_for_whom_it_was_asked),
+        cmocka_unit_test(usage_is_shown_as_far_back_as_the_log_goes),
+        cmocka_unit_test(without_memory_a_question_about_usage_is_refused_whole),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

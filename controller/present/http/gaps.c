@@ -31,17 +31,6 @@ typedef struct walk {
 
 /* ---- the window ---- */
 
-static int64_t log_end(const estate *es)
-{
-    size_t count;
-    int64_t end = 0;
-    const kim_record *items = estate_records(es, KIM_COVERAGE, &count);
-    for (size_t i = 0; i < count; i++)
-        if (kim_text_starts_with(items[i].coverage.part, KIM_TEXT("log:")) && items[i].coverage.to_unix_ms > end)
-            end = items[i].coverage.to_unix_ms;
-    return end;
-}
-
 static int start(walk *w, request *rq, kim_error *err)
 {
     *w = (walk){.rq = rq};
@@ -50,13 +39,15 @@ static int start(walk *w, request *rq, kim_error *err)
     w->es = request_estate(rq, err);
     if (w->es == NULL || request_name_identity(rq, w->es, err) < 0)
         return -1;
-    int64_t end = log_end(w->es);
-    w->over.to_unix_ms = end ? end : rq->backend->now_unix_ms(rq->backend->context);
+    w->over.to_unix_ms = request_usage_end_unix_ms(rq, w->es);
     w->over.from_unix_ms = w->over.to_unix_ms - w->days * DAY_MS;
-    w->filter = (store_usage_filter){.from_day = w->over.from_unix_ms / DAY_MS, .to_day = w->over.to_unix_ms / DAY_MS};
+    w->filter = (store_usage_filter){.from_day = w->over.from_unix_ms / DAY_MS, .to_day = w->over.to_unix_ms / DAY_MS,
+                                     .identity = request_param(rq, "identity")};
     w->held = kim_arena_new(SIZE_MAX);
+    if (w->held == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for an identity's usage");
     w->a = analyst_new(w->es, w->over, err);
-    return w->held && w->a ? 0 : -1;
+    return w->a != NULL ? 0 : -1;
 }
 
 static void stop(walk *w)
@@ -99,7 +90,7 @@ static int take_total(void *context, const store_usage_total *total, kim_error *
     }
     w->items[w->count++] = (used){kim_text_copy(w->held, total->action), kim_text_copy(w->held, total->resource),
                                   total->widened, total->count, total->last_unix_ms};
-    return 0;
+    return kim_arena_is_full(w->held) ? kim_fail(err, KIM_ERR_NOMEM, "no memory for an identity's usage") : 0;
 }
 
 static int walk_usage(walk *w, kim_error *err)
@@ -249,6 +240,9 @@ int list_gaps(request *rq, reply *rp, kim_error *err)
 {
     walk w;
     table t = {0};
+    /* No group: it does nothing itself, so that it has no gap. */
+    if (request_check_choice(rq, "kind", "human, service, workload, device, ai_agent, role, public", err) < 0)
+        return -1;
     int result = start(&w, rq, err);
     if (result == 0)
         result = fill_table(&w, &t, err);
@@ -279,7 +273,7 @@ static int take_name(void *context, const store_usage_summary *summary, kim_erro
         n->capacity = capacity;
     }
     n->items[n->count++] = kim_text_copy(n->arena, summary->identity);
-    return 0;
+    return kim_arena_is_full(n->arena) ? kim_fail(err, KIM_ERR_NOMEM, "no memory for findings") : 0;
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -289,6 +283,7 @@ static int compare_texts(const void *a, const void *b)
 
 typedef struct finding_list {
     const request *rq;
+    kim_error *err;
     kim_arena *arena;
     finding *items;
     size_t count, capacity;
@@ -311,13 +306,13 @@ static int take_finding(void *user, const finding *f)
         size_t capacity = list->capacity ? list->capacity * 2 : 64;
         finding *items = realloc(list->items, capacity * sizeof *items);
         if (items == NULL)
-            return -1;
+            return kim_fail(list->err, KIM_ERR_NOMEM, "no memory for findings");
         list->items = items;
         list->capacity = capacity;
     }
     list->items[list->count] = *f;
     list->items[list->count++].detail = kim_text_copy(list->arena, f->detail);
-    return 0;
+    return kim_arena_is_full(list->arena) ? kim_fail(list->err, KIM_ERR_NOMEM, "no memory for findings") : 0;
 }
 
 static int rank_of(const finding *f)
@@ -351,7 +346,7 @@ static int send_finding(const finding *f, reply *rp, kim_error *err)
 static int send_findings(walk *w, reply *rp, kim_error *err)
 {
     names n = {.arena = w->held};
-    finding_list list = {.rq = w->rq, .arena = w->held};
+    finding_list list = {.rq = w->rq, .err = err, .arena = w->held};
     kim_json_writer *to = reply_writer(rp);
     int64_t limit;
     int result = request_number(w->rq, "limit", 1, 1000000, 1000, &limit, err);
@@ -379,6 +374,9 @@ static int send_findings(walk *w, reply *rp, kim_error *err)
 int list_findings(request *rq, reply *rp, kim_error *err)
 {
     walk w;
+    if (request_check_choice(rq, "kind", "administrator, can_become_administrator, wildcard_grant, unused_identity, "
+                                         "unused_credential, password_without_second_factor", err) < 0)
+        return -1;
     int result = start(&w, rq, err);
     if (result == 0)
         result = send_findings(&w, rp, err);
@@ -503,91 +501,96 @@ typedef struct proposals {
     int64_t count, granted, conditional;
 } proposals;
 
-/* Proposes for the identity whose usage was gathered. One that cannot be proposed for is passed over
- * unless it was asked for by name. */
-static int propose(walk *w, kim_error *err)
+static int gather_usage(walk *w, kim_text identity, kim_error *err)
 {
-    proposals *all = w->user;
-    kim_error why = {0};
+    w->filter.identity = identity;
+    w->count = 0;
+    w->identity = KIM_NO_TEXT;
+    kim_arena_reset(w->held);
+    return w->rq->store != NULL ? store_usage_totals(w->rq->store, &w->filter, take_total, w, err) : 0;
+}
+
+static int propose(walk *w, kim_text identity, proposals *all, kim_error *err)
+{
+    if (gather_usage(w, identity, err) != 0)
+        return -1;
     kim_arena *arena = kim_arena_new(SIZE_MAX);
-    const proposal *p = arena ? analyst_propose(w->a, w->identity, w->items, w->count, arena, &why) : NULL;
-    int result = 0;
-    if (p) {
+    if (arena == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a proposal");
+    const proposal *p = analyst_propose(w->a, identity, w->items, w->count, arena, err);
+    int result = -1;
+    if (p != NULL) {
         write_proposal(w, p, arena, reply_writer(all->rp));
         all->count++;
         all->reductions += reduction_of(p);
         all->granted += (int64_t)p->proposed;
         all->conditional += (int64_t)p->conditional;
         result = reply_item(all->rp, err);
-    } else if (!kim_text_is_absent(w->filter.identity) || why.code == KIM_ERR_NOMEM) {
-        if (err)
-            *err = why;
-        result = -1;
     }
     kim_arena_free(arena);
     return result;
 }
 
-static int propose_for(walk *w, kim_text identity, kim_error *err)
+static int propose_for_one(walk *w, kim_text identity, proposals *all, kim_error *err)
 {
-    w->filter.identity = identity;
-    w->count = 0;
-    w->identity = KIM_NO_TEXT;
-    kim_arena_reset(w->held);
-    if (w->rq->store && store_usage_totals(w->rq->store, &w->filter, take_total, w, err) != 0)
-        return -1;
-    w->identity = identity;
-    return propose(w, err);
+    const kim_record *known = estate_find(w->es, KIM_IDENTITY, identity);
+    bool is_elsewhere = known != NULL && !is_asked_for(w->rq, "scope", known->scope);
+    return is_elsewhere ? 0 : propose(w, identity, all, err);
 }
 
-static int send_proposals(walk *w, reply *rp, kim_error *err)
+/* Those for whom nothing can be proposed are passed over. */
+static int propose_for_largest(walk *w, const table *t, int64_t limit, proposals *all, kim_error *err)
 {
-    proposals all = {.rp = rp};
-    table t = {0};
-    int64_t limit;
-    kim_text only = request_param(w->rq, "identity");
-    int result = request_number(w->rq, "limit", 1, 100000, PROPOSALS_DEFAULT, &limit, err);
-    if (result == 0 && kim_text_is_absent(only))
-        result = fill_table(w, &t, err);
-    if (result == 0) {
-        kim_json_writer *to = reply_writer(rp);
-        kim_json_begin_object(to);
-        write_window(w, to);
-        kim_json_end_object(to);
-        result = reply_open_list(rp, "proposals", err);
-    }
-    w->user = &all;
-    w->each = propose;
-    if (result == 0 && !kim_text_is_absent(only))
-        result = propose_for(w, only, err);
-    for (size_t i = 0; result == 0 && i < t.count && all.count < limit; i++)
-        if (t.rows[i].gap.unused) {
-            kim_error why = {0};
-            result = propose_for(w, t.rows[i].identity->identity.id, &why);
-            if (result < 0 && why.code != KIM_ERR_NOMEM && why.code != KIM_ERR_STOPPED)
-                result = 0; /* nothing of its own, or no log */
-            else if (result < 0 && err)
-                *err = why;
-        }
-    free(t.rows);
-    if (result < 0)
+    for (size_t i = 0; i < t->count && all->count < limit; i++) {
+        kim_error why;
+        if (t->rows[i].gap.unused == 0 || propose(w, t->rows[i].identity->identity.id, all, &why) == 0 ||
+            why.code == KIM_ERR_CONFLICT || why.code == KIM_ERR_NOT_FOUND)
+            continue;
+        *err = why;
         return -1;
-    kim_json_writer *to = reply_writer(rp);
+    }
+    return 0;
+}
+
+static int close_proposals(const proposals *all, kim_error *err)
+{
+    kim_json_writer *to = reply_writer(all->rp);
     kim_json_begin_object(to);
     kim_json_key(to, "mean_reduction");
-    kim_json_put_double(to, all.count ? all.reductions / (double)all.count : 0);
+    kim_json_put_double(to, all->count ? all->reductions / (double)all->count : 0);
     kim_json_key(to, "conditional_share");
-    kim_json_put_double(to, all.granted ? (double)all.conditional / (double)all.granted : 0);
+    kim_json_put_double(to, all->granted ? (double)all->conditional / (double)all->granted : 0);
     kim_json_end_object(to);
-    return reply_close_list(rp, err);
+    return reply_close_list(all->rp, err);
+}
+
+static int send_proposals(walk *w, const table *t, int64_t limit, reply *rp, kim_error *err)
+{
+    proposals all = {.rp = rp};
+    kim_text only = request_param(w->rq, "identity");
+    kim_json_writer *to = reply_writer(rp);
+    kim_json_begin_object(to);
+    write_window(w, to);
+    kim_json_end_object(to);
+    if (reply_open_list(rp, "proposals", err) < 0)
+        return -1;
+    int result = kim_text_is_absent(only) ? propose_for_largest(w, t, limit, &all, err) : propose_for_one(w, only, &all, err);
+    return result < 0 ? -1 : close_proposals(&all, err);
 }
 
 int list_proposals(request *rq, reply *rp, kim_error *err)
 {
     walk w;
+    table t = {0};
+    int64_t limit;
     int result = start(&w, rq, err);
     if (result == 0)
-        result = send_proposals(&w, rp, err);
+        result = request_number(rq, "limit", 1, 100000, PROPOSALS_DEFAULT, &limit, err);
+    if (result == 0 && kim_text_is_absent(request_param(rq, "identity")))
+        result = fill_table(&w, &t, err);
+    if (result == 0)
+        result = send_proposals(&w, &t, limit, rp, err);
+    free(t.rows);
     stop(&w);
     return result;
 }

@@ -60,20 +60,6 @@ static bool is_selected(const selection *wanted, const kim_record *record)
             holds(identity->name, wanted->filter, wanted->scratch));
 }
 
-static int check_kinds(kim_texts kinds, kim_error *err)
-{
-    for (size_t i = 0; i < kinds.count; i++) {
-        bool known = false;
-        for (int32_t kind = KIM_HUMAN; kind <= KIM_PUBLIC && !known; kind++)
-            known = kim_text_is(kinds.items[i], kim_enum_name("identity", "kind", kind));
-        if (!known)
-            return kim_fail(err, KIM_ERR_INPUT,
-                            "parameter 'kind' is '%.32s'; known are human, service, workload, device, "
-                            "ai_agent, group, role, public", kinds.items[i].bytes);
-    }
-    return 0;
-}
-
 static void write_identity(kim_json_writer *to, const kim_record *record)
 {
     const kim_identity *identity = &record->identity;
@@ -147,7 +133,7 @@ int list_identities(request *rq, reply *rp, kim_error *err)
         .kinds = request_params(rq, "kind"),
     };
     if (request_number(rq, "limit", 1, PAGE_MAX_ROWS, PAGE_ROWS, &limit, err) < 0 ||
-        check_kinds(wanted.kinds, err) < 0)
+        request_check_choice(rq, "kind", "human, service, workload, device, ai_agent, group, role, public", err) < 0)
         return -1;
     estate *es = request_estate(rq, err);
     if (es == NULL)

@@ -172,6 +172,40 @@ static int shown_size(kim_text text)
     return (int)(text.size < 128 ? text.size : 128);
 }
 
+static bool is_one_of(kim_text value, const char *known)
+{
+    for (const char *at = known; *at != '\0';) {
+        size_t size = strcspn(at, ",");
+        if (kim_text_equal(value, (kim_text){at, size}))
+            return true;
+        at += size;
+        at += strspn(at, ", ");
+    }
+    return false;
+}
+
+int request_check_choice(const request *rq, const char *name, const char *known, kim_error *err)
+{
+    for (size_t i = 0; i < rq->param_count; i++) {
+        kim_text value = rq->params[i].value;
+        if (kim_text_is(rq->params[i].name, name) && !is_one_of(value, known))
+            return kim_fail(err, KIM_ERR_INPUT, "parameter '%s' is '%.*s'; known are %s", name, shown_size(value),
+                            value.bytes, known);
+    }
+    return 0;
+}
+
+int64_t request_usage_end_unix_ms(const request *rq, const estate *es)
+{
+    size_t count;
+    int64_t end = 0;
+    const kim_record *items = estate_records(es, KIM_COVERAGE, &count);
+    for (size_t i = 0; i < count; i++)
+        if (kim_text_starts_with(items[i].coverage.part, KIM_TEXT("log:")) && items[i].coverage.to_unix_ms > end)
+            end = items[i].coverage.to_unix_ms;
+    return end != 0 ? end : rq->backend->now_unix_ms(rq->backend->context);
+}
+
 /* The only one of that name among the groups, or among all others. NULL: none, or several (with err). */
 static const kim_record *find_named(const estate *es, kim_text name, bool groups, kim_error *err)
 {

@@ -61,6 +61,11 @@ kim_texts request_params(const request *rq, const char *name);
 /* A whole number within bounds; `otherwise` where it was not given. Errors: KIM_ERR_INPUT */
 int request_number(const request *rq, const char *name, int64_t min, int64_t max, int64_t otherwise,
                    int64_t *out, kim_error *err);
+/* Each value of a parameter is one of `known`, "this, that, another". Errors: KIM_ERR_INPUT */
+int request_check_choice(const request *rq, const char *name, const char *known, kim_error *err);
+/* The moment that windows of usage are counted back from: where the newest log that was read ends (an
+ * archive may be old), or now where there is none. */
+int64_t request_usage_end_unix_ms(const request *rq, const estate *es);
 /* The identity of that id; or of that name, where only one has it (a group only where nobody else has
  * it). NULL: none. Errors: KIM_ERR_CONFLICT
  * (several have the name: names some), KIM_ERR_NOT_FOUND */

@@ -15,7 +15,7 @@
 enum {
     ROWS_MAX = 1000,       /* of members, of those who can become it, of actions used */
     GROUPS_MAX = 4096,
-    USAGE_DAYS = 400,      /* as far back as usage is shown */
+    USAGE_DAYS = 400,      /* as far back as usage is shown, from the newest log's end */
     DAY_MS = 24 * 60 * 60 * 1000,
 };
 
@@ -220,7 +220,8 @@ static int write_usage(const request *rq, const subject *s, kim_json_writer *to,
         return 0;
     int64_t today = rq->backend->now_unix_ms(rq->backend->context) / DAY_MS;
     store_usage_filter filter = {
-        .from_day = today - USAGE_DAYS, .to_day = today + 1, /* an agent's clock may be ahead */
+        .from_day = request_usage_end_unix_ms(rq, s->es) / DAY_MS - USAGE_DAYS,
+        .to_day = today + 1, /* an agent's clock may be ahead */
         .scope = s->record->scope, .identity = s->record->identity.id,
     };
     used u = {.to = to};
