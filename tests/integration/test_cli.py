@@ -321,6 +321,8 @@ def test_a_wrong_command_line_says_what_is_near(kim, arguments, says):
 
 def test_help_and_version_need_nothing(kim):
     assert kim("--version").stdout.startswith("kim ")
+    assert kim("--version").stdout == kim("version").stdout == kim("-q", "--version").stdout
+    assert "kim --version" in kim("help", "version").stdout
     assert "Examples:" in kim("who-can", "--help").stdout
     assert kim("help", "who-can").stdout == kim("who-can", "-h").stdout
     assert json.loads(kim("version", "-o", "json").stdout)["version"]

@@ -68,7 +68,7 @@ static const option identities_options[] = {
 
 static const option gaps_options[] = {
     SELECTION_OPTIONS,
-    {"kind", 'k', "KIND", "human service workload device ai_agent group role public", false, "only of this kind of identity"},
+    {"kind", 'k', "KIND", "human service workload device ai_agent role public", false, "only of this kind of identity"},
     {NULL, 0, NULL, NULL, false, NULL},
 };
 static const option findings_options[] = {
@@ -137,7 +137,7 @@ static const command commands[] = {
      "kim scan account.json -- evaluate requests.jsonl", false, run_scan},
     {"diff", "BEFORE AFTER", 2, 2, "Who gained and who lost what between two exports (files or folders)", diff_options,
      "kim diff monday.json tuesday.json\nkim diff before/ after/ -o json", false, run_diff},
-    {"version", "", 0, 0, "Which kim this is", no_options, "kim version", false, run_version},
+    {"version", "", 0, 0, "Which kim this is", no_options, "kim version\nkim --version", false, run_version},
     {"completion", "bash", 1, 1, "The completion of a shell, from this table of commands", no_options,
      "kim completion bash > /etc/bash_completion.d/kim", false, run_completion},
     {"help", "[COMMAND]", 0, 2, "What kim, or a command, does", no_options, "kim help who-can", false, run_help},
@@ -182,7 +182,8 @@ static size_t distance(const char *a, const char *b)
     return rows[m][n];
 }
 
-const char *commands_nearest(const char *typed, const char *const *names, size_t count)
+/* The name nearest to what was typed, or NULL where nothing is near. */
+static const char *nearest_of(const char *typed, const char *const *names, size_t count)
 {
     const char *nearest = NULL;
     size_t best = strlen(typed) < 5 ? 2 : 3; /* fewer changes than that */
@@ -222,7 +223,7 @@ static int no_such_command(const char *const *words, int count, kim_error *err)
     snprintf(typed, sizeof typed, two ? "%s %s" : "%s", words[0], two ? words[1] : "");
     for (size_t i = 0; i < COMMANDS; i++)
         names[i] = commands[i].name;
-    const char *near = commands_nearest(typed, names, COMMANDS);
+    const char *near = nearest_of(typed, names, COMMANDS);
     if (near != NULL)
         return kim_fail(err, KIM_ERR_INPUT, "there is no command '%s'; did you mean '%s'?", typed, near);
     return kim_fail(err, KIM_ERR_INPUT, "there is no command '%s'; `kim help` lists them all", typed);
@@ -265,7 +266,7 @@ static int no_such_option(const command *of, const char *typed, kim_error *err)
             names[count++] = o->name;
     char name[NAME_MAX_BYTES + 1];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(typed + strspn(typed, "-"), "="), typed + strspn(typed, "-"));
-    const char *near = typed[1] == '-' ? commands_nearest(name, names, count) : NULL;
+    const char *near = typed[1] == '-' ? nearest_of(name, names, count) : NULL;
     if (near != NULL)
         return kim_fail(err, KIM_ERR_INPUT, "kim %s has no option '%.64s'; did you mean '--%s'?",
                         of != NULL ? of->name : "", typed, near);
@@ -371,6 +372,8 @@ int commands_read(invocation *in, const char **argv, int argc, kim_error *err)
             kept += take_rest(in, argv, kept, i + 1, argc);
             break;
         }
+        if (in->command == NULL && strcmp(word, "--version") == 0) /* as every program has it */
+            argv[i] = word = "version";
         if (word[0] == '-' && word[1] != '\0') {
             if ((word[1] == '-' ? read_long : read_short)(in, word, argv, argc, &i, err) < 0)
                 return -1;

@@ -74,8 +74,6 @@ const command *commands_all(size_t *count);
 const option *commands_common_options(void); /* every command takes them; ends with name NULL */
 /* "agent add" from ["agent","add",...]: how many words it took goes to *words. NULL: no such command. */
 const command *commands_find(const char *const *words_given, int count, int *words);
-/* The name nearest to what was typed, or NULL where nothing is near. */
-const char *commands_nearest(const char *typed, const char *const *names, size_t count);
 
 /* Reads a whole command line, without the program's name. `in->arguments` points into `argv`, which is
  * put into another order. Errors: KIM_ERR_INPUT, naming what is near */
@@ -85,9 +83,7 @@ int commands_read(invocation *in, const char **argv, int argc, kim_error *err);
 const char *given(const invocation *in, const char *name, const char *otherwise);
 bool is_given(const invocation *in, const char *name);
 
-/* help.c */
-void help_write(const command *about);    /* NULL: all of kim */
-void completion_write_bash(void);
+void help_write(const command *about); /* help.c; NULL: all of kim */
 
 /* What the table names. */
 typedef int command_function(const invocation *in, kim_error *err);

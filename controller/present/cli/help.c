@@ -108,7 +108,7 @@ static void write_values(const option *options, const char *prefix)
     }
 }
 
-void completion_write_bash(void)
+static void write_bash_completion(void)
 {
     size_t count;
     const command *all = commands_all(&count);
@@ -159,6 +159,6 @@ int run_completion(const invocation *in, kim_error *err)
         kim_fail(err, KIM_ERR_INPUT, "there is no completion for '%s'; there is one for bash", in->arguments[0]);
         return -EXIT_USAGE;
     }
-    completion_write_bash();
+    write_bash_completion();
     return EXIT_FINE;
 }

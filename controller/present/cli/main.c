@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "controller/present/cli/children.h"
@@ -40,10 +39,7 @@ int main(int argc, char **argv)
     kim_error err = {.code = KIM_OK, .message = ""};
     setlocale(LC_CTYPE, "");
     children_guard();
-    const char **words = (const char **)argv + 1;
-    if (argc == 2 && strcmp(words[0], "--version") == 0)
-        words[0] = "version";
-    if (commands_read(&in, words, argc - 1, &err) < 0) {
+    if (commands_read(&in, (const char **)argv + 1, argc - 1, &err) < 0) {
         fprintf(stderr, "kim: %s\n", err.message);
         return EXIT_USAGE;
     }

@@ -148,25 +148,15 @@ kim_text words_shell(kim_text word, kim_arena *arena)
 
 /* ---- times ---- */
 
-static kim_text format_time(int64_t seconds, const char *format, kim_arena *arena)
-{
-    struct tm tm;
-    char text[64];
-    time_t at = (time_t)seconds;
-    if (gmtime_r(&at, &tm) == NULL || strftime(text, sizeof text, format, &tm) == 0)
-        return KIM_NO_TEXT;
-    return kim_text_copy(arena, kim_text_of(text));
-}
-
 kim_text words_time(const kim_json *at_unix_ms, kim_arena *arena)
 {
     int64_t ms = kim_json_int(at_unix_ms, 0);
-    return ms == 0 ? KIM_NO_TEXT : format_time(ms / 1000, "%Y-%m-%d %H:%M", arena);
-}
-
-kim_text words_day(const kim_json *day, kim_arena *arena)
-{
-    return day == NULL ? KIM_NO_TEXT : format_time(kim_json_int(day, 0) * 86400, "%Y-%m-%d", arena);
+    struct tm tm;
+    char text[64];
+    time_t at = (time_t)(ms / 1000);
+    if (ms == 0 || gmtime_r(&at, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm) == 0)
+        return KIM_NO_TEXT;
+    return kim_text_copy(arena, kim_text_of(text));
 }
 
 kim_text words_duration(int64_t ms, kim_arena *arena)

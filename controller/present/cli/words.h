@@ -21,8 +21,6 @@ kim_text words_why(const kim_json *answer, kim_arena *arena);
 kim_text words_list(const kim_json *list, kim_arena *arena);
 /* Unix milliseconds -> "2026-11-21 18:30" (UTC); absent or 0: absent */
 kim_text words_time(const kim_json *at_unix_ms, kim_arena *arena);
-/* Days since 1970 -> "2026-11-21" */
-kim_text words_day(const kim_json *day, kim_arena *arena);
 /* 90061000 -> "1 d 1 h" */
 kim_text words_duration(int64_t ms, kim_arena *arena);
 
