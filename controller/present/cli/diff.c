@@ -52,6 +52,8 @@ static int read_and_compare(import *im, const invocation *in, bool *has_unread, 
 
 int run_diff(const invocation *in, kim_error *err)
 {
+    if (import_check_usage(in, err) < 0)
+        return -EXIT_USAGE;
     import *im = import_start(in->quiet, err);
     bool has_unread = false;
     int status = im != NULL ? read_and_compare(im, in, &has_unread, err) : -1;

@@ -170,6 +170,14 @@ static bool has_any(const sources *found)
     return false;
 }
 
+int import_check_usage(const invocation *in, kim_error *err)
+{
+    const char *provider = given(in, "provider", NULL);
+    if (provider == NULL || providers_is_known(kim_text_of(provider)))
+        return 0;
+    return kim_fail(err, KIM_ERR_INPUT, "there is no provider '%.64s'; known are %s", provider, providers_known());
+}
+
 sources *import_find(const invocation *in, const char *const *named, size_t count, report_notes *notes, kim_error *err)
 {
     sources *found = sources_find(named, count, given(in, "provider", NULL), in->quiet, notes, err);

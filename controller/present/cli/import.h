@@ -9,6 +9,9 @@
 
 typedef struct import import;
 
+/* The option --provider names one that there is. Errors: KIM_ERR_INPUT: the command line is wrong */
+int import_check_usage(const invocation *in, kim_error *err);
+
 /* What the paths hold, by the command's options (provider, quiet).
  * Errors: sources_find's; KIM_ERR_INPUT where no provider knows any of it */
 sources *import_find(const invocation *in, const char *const *named, size_t count, report_notes *notes, kim_error *err);

@@ -8,14 +8,6 @@
 
 /* ---- what comes after ---- */
 
-static int check_provider(const invocation *in, kim_error *err)
-{
-    const char *provider = given(in, "provider", NULL);
-    if (provider == NULL || providers_is_known(kim_text_of(provider)))
-        return 0;
-    return kim_fail(err, KIM_ERR_INPUT, "there is no provider '%.64s'; known are %s", provider, providers_known());
-}
-
 static int read_query(const invocation *in, invocation *query, kim_error *err)
 {
     if (in->rest_count == 0)
@@ -59,7 +51,7 @@ static int scan(const invocation *in, invocation *query, const sources *found, r
 int run_scan(const invocation *in, kim_error *err)
 {
     static invocation query;
-    if (check_provider(in, err) < 0 || read_query(in, &query, err) < 0)
+    if (import_check_usage(in, err) < 0 || read_query(in, &query, err) < 0)
         return -EXIT_USAGE;
     if (query.wants_help) {
         help_write(query.command);
