@@ -47,7 +47,10 @@ providers = ( {{ name = "aws"; plugin = "{installed.plugins}/aws.so"; interval =
 
     class House:
         def names(self):
-            listed = json.loads(kim("--socket", socket, "identities", "-o", "json", status=None).stdout)["identities"]
+            asked = kim("--socket", socket, "identities", "-o", "json", status=None)
+            if asked.returncode != 0:  # there is no estate yet
+                return None
+            listed = json.loads(asked.stdout)["identities"]
             return sorted(i["name"] for i in listed if "/user" in i["id"] or ":user/" in i["id"])
 
         def wait_for(self, names):
