@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "controller/evaluate/cel.h"
 #include "controller/evaluate/engine.h"
 #include "controller/evaluate/evaluate.h"
 
@@ -99,9 +100,20 @@ static int cannot(const engine *e, const char *form, kim_error *err)
     return kim_fail(err, KIM_ERR_UNSUPPORTED, "\"%s\" is not for provider %s", form, e->provider);
 }
 
+/* An expression has no documents, and so no provider that reads them. */
+static int answer_cel(case_reader *reader, const kim_json *line, kim_json_writer *writer, kim_error *err)
+{
+    int result = cel_answer(line, reader->arena, writer, err);
+    if (result < 0 && err->code == KIM_ERR_NOMEM && kim_arena_is_full(reader->arena))
+        return kim_fail(err, KIM_ERR_LIMIT, "the expression takes more memory to evaluate than a case may have");
+    return result;
+}
+
 static int answer_line(case_reader *reader, const kim_json *line, const uint8_t *records, size_t size, kim_json_writer *writer, kim_error *err)
 {
     kim_text provider = kim_json_text_of(line, "provider");
+    if (kim_text_is(provider, "cel"))
+        return answer_cel(reader, line, writer, err);
     estate *es = build(reader, records, size, err);
     if (es == NULL)
         return -1;

@@ -12,10 +12,13 @@
 #include "controller/evaluate/evaluate.h"
 #include "tests/evaluate/tiny_host.h"
 
+/* NULL: an expression, which no provider reads. */
 static tiny_host *tiny_host_for(const char *line, size_t size, kim_arena *arena)
 {
     static tiny_host *aws, *neutral;
     const kim_json *json = kim_json_parse(line, size, "case", arena, NULL);
+    if (kim_text_is(kim_json_text_of(json, "provider"), "cel"))
+        return NULL;
     if (kim_text_is(kim_json_text_of(json, "provider"), "neutral"))
         return neutral ? neutral : (neutral = tiny_host_open("neutral"));
     return aws ? aws : (aws = tiny_host_open("aws"));
@@ -39,7 +42,7 @@ int main(void)
             continue;
         kim_arena_reset(arena);
         tiny_host *d = tiny_host_for(line, (size_t)size, arena);
-        const uint8_t *records = tiny_host_normalise(d, "case", "case", line, (size_t)size, &records_size, &err);
+        const uint8_t *records = d ? tiny_host_normalise(d, "case", "case", line, (size_t)size, &records_size, &err) : (const uint8_t *)"";
         if (case_answer(reader, (kim_text){line, (size_t)size}, records, records_size, records ? NULL : err.message, writer, &err) != 0)
             status = 1;
         kim_json_end_line(writer);
