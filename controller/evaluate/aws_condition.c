@@ -3,9 +3,9 @@
  * aws_condition.c - a table of operators: how a value is read, and how two are compared.
  *
  * A negated operator is its positive one turned round, values and absent keys included, so only the
- * positive comparisons are written. What a policy's value cannot be read as (a number, a date, an
- * address) matches nothing; what a request's value cannot be read as counts as absent. Only where a
- * variable has no value neither holds, the test or its opposite.
+ * positive comparisons are written. What cannot be read as the operator wants it (a number, a date, an
+ * address) matches nothing, and neither does a policy's value whose variable has none: "there is no equal
+ * or like value" (IAM User Guide, "Policy variables with no value").
  */
 #include "controller/evaluate/aws_condition.h"
 
@@ -40,7 +40,8 @@ typedef struct test {
     quantifier quantifier;
     bool if_exists;
     uint32_t key;
-    kim_text key_text, op_text; /* as written */
+    kim_text key_text;          /* as written */
+    kim_text op_text;           /* as AWS spells it, without an IfExists that changes nothing */
     kim_texts raw;              /* as written */
     const wanted *values;       /* [raw.count] */
     bool has_variables;
@@ -51,9 +52,8 @@ struct aws_condition {
     test *tests;
 };
 
-/* What one comparison gives. UNREADABLE: the request's value is not what the operator reads; OPEN: a
- * variable's value is not known; VOID: a variable has none. */
-typedef enum outcome { NO, YES, UNREADABLE, OPEN, VOID } outcome;
+/* What one comparison gives. OPEN: it depends on a variable whose value is not known. */
+typedef enum outcome { NO, YES, OPEN } outcome;
 
 struct operator_row {
     const char *name;
@@ -125,7 +125,7 @@ static outcome arn_like(const wanted *want, kim_text given, context *c, kim_aren
     arn a = arn_split(given);
     a.is_pattern = false; /* a request's wildcard is only a character */
     if (a.count < ARN_PARTS)
-        return UNREADABLE;
+        return NO;
     if (want->arn.count < ARN_PARTS && !want->arn.is_everything)
         return NO;
     switch (arn_pattern_match(&want->arn, &a, false, c, scratch)) {
@@ -253,7 +253,7 @@ static int read_date(kim_text raw, bool has_variables, key_table *keys, kim_aren
         double value;                                                                              \
         (void)c, (void)scratch;                                                                    \
         if (!parse(given, &value))                                                                 \
-            return UNREADABLE;                                                                     \
+            return NO;                                                                             \
         return value relation want->number ? YES : NO; /* NAN compares false */                    \
     }
 COMPARE(number_equals, parse_number, ==)
@@ -290,7 +290,7 @@ static outcome bool_equals(const wanted *want, kim_text given, context *c, kim_a
     }
     int have = truth(given), wish = truth(value);
     if (have < 0)
-        return UNREADABLE;
+        return NO;
     return have == wish ? YES : NO;
 }
 
@@ -337,7 +337,7 @@ static outcome in_network(const wanted *want, kim_text given, context *c, kim_ar
     (void)c, (void)scratch;
     address a;
     if (!parse_address(given, true, &a))
-        return UNREADABLE;
+        return NO;
     if (a.family != want->net.family || a.prefix < want->net.prefix)
         return NO;
     unsigned whole = want->net.prefix / 8, rest = want->net.prefix % 8;
@@ -365,7 +365,7 @@ static outcome binary_equals(const wanted *want, kim_text given, context *c, kim
     kim_text a, b;
     (void)c;
     if (!parse_base64(given, scratch, &b))
-        return UNREADABLE;
+        return NO;
     return parse_base64(want->text.raw, scratch, &a) && kim_text_equal(a, b) ? YES : NO;
 }
 
@@ -427,7 +427,7 @@ static bool strip_suffix(kim_text *name, kim_text suffix)
 }
 
 /* "ForAnyValue:StringLikeIfExists" to its three parts. */
-static int parse_operator(kim_text written, test *out, kim_error *err)
+static int parse_operator(kim_text written, kim_arena *arena, test *out, kim_error *err)
 {
     kim_text name = written;
     out->quantifier = strip_prefix(&name, KIM_TEXT("ForAllValues:"))  ? FOR_ALL
@@ -442,7 +442,10 @@ static int parse_operator(kim_text written, test *out, kim_error *err)
         return kim_fail(err, KIM_ERR_INPUT,
                         "condition operator '%.*s' is none of AWS's; write one such as StringEquals",
                         KIM_PRINT(written));
-    out->op_text = written;
+    /* A negated test and ForAllValues hold without the key anyway: IfExists changes nothing. */
+    out->if_exists &= out->quantifier == FOR_ANY || (out->quantifier == EACH_ONE && !out->op->negated);
+    static const char *const prefixes[] = {[EACH_ONE] = "", [FOR_ALL] = "ForAllValues:", [FOR_ANY] = "ForAnyValue:"};
+    out->op_text = kim_text_format(arena, "%s%s%s", prefixes[out->quantifier], out->op->name, out->if_exists ? "IfExists" : "");
     return 0;
 }
 
@@ -496,7 +499,7 @@ const aws_condition *aws_condition_compile(kim_text json, bool has_variables, ke
             test *t = &tests[condition->count++];
             t->key_text = block->members[k].name;
             t->key = key_table_add(keys, t->key_text);
-            if (parse_operator(root->members[i].name, t, err) < 0 ||
+            if (parse_operator(root->members[i].name, arena, t, err) < 0 ||
                 read_values(block->members[k].value, has_variables, keys, arena, t, err) < 0)
                 return NULL;
         }
@@ -524,27 +527,15 @@ const template *aws_test_template(const aws_test *t, size_t value)
 
 /* ---- deciding ---- */
 
-/* A value that does not match: perhaps for its variables' sake. */
-static outcome why_not(const test *t, const wanted *want, context *c)
-{
-    filling as_text = template_filling(&want->text, c), as_arn = template_filling(&want->arn.whole, c);
-    if (as_text == UNRESOLVED || as_arn == UNRESOLVED)
-        return VOID;
-    return t->op->negated && (as_text == NOT_KNOWN || as_arn == NOT_KNOWN) ? OPEN : NO;
-}
-
 /* Does a request's value equal (lie in, ...) one of the policy's? */
 static outcome among(const test *t, kim_text given, context *c, kim_arena *scratch)
 {
     outcome best = NO;
     for (size_t i = 0; i < t->raw.count; i++) {
         outcome one = t->op->compare(&t->values[i], given, c, scratch);
-        if (one == YES || one == UNREADABLE)
-            return one;
-        if (one == NO && t->has_variables)
-            one = why_not(t, &t->values[i], c);
-        if (one == OPEN || (one == VOID && best == NO))
-            best = one;
+        if (one == YES)
+            return YES;
+        best = one == OPEN ? OPEN : best;
     }
     return best;
 }
@@ -572,25 +563,6 @@ static kim_text without_variables(kim_text value, kim_arena *scratch)
     return (kim_text){bytes, size};
 }
 
-/* An answer's values read alike whatever document they come from. */
-static kim_texts values_of(const test *t, kim_arena *scratch)
-{
-    if (t->has_variables || !t->op->variables)
-        return t->raw;
-    kim_text *values = KIM_NEW_ARRAY(scratch, kim_text, t->raw.count ? t->raw.count : 1);
-    for (size_t i = 0; values && i < t->raw.count; i++)
-        values[i] = without_variables(t->raw.items[i], scratch);
-    return (kim_texts){values, values ? t->raw.count : 0};
-}
-
-static const term *itself(const test *t, bool if_exists_is_moot, kim_arena *scratch)
-{
-    kim_text op = t->op_text;
-    if (t->if_exists && if_exists_is_moot)
-        strip_suffix(&op, KIM_TEXT("IfExists"));
-    return term_condition(scratch, t->key_text, op, values_of(t, scratch));
-}
-
 static const term *constant(bool value)
 {
     return value ? &term_true : &term_false;
@@ -605,15 +577,54 @@ static const term *when_absent(const test *t)
     return constant(t->op->negated);
 }
 
+/* Surely without a value: what it is compared with cannot be equal to it or like it. */
+static bool is_void(const test *t, const wanted *want, context *c)
+{
+    return t->has_variables && (template_filling(&want->text, c) == UNRESOLVED || template_filling(&want->arn.whole, c) == UNRESOLVED);
+}
+
+/* An answer's values read alike whatever document they come from; those that match nothing are left out. */
+static kim_texts values_of(const test *t, context *c, kim_arena *scratch)
+{
+    kim_text *values = KIM_NEW_ARRAY(scratch, kim_text, t->raw.count ? t->raw.count : 1);
+    size_t count = 0;
+    for (size_t i = 0; values && i < t->raw.count; i++)
+        if (!is_void(t, &t->values[i], c))
+            values[count++] = t->has_variables || !t->op->variables ? t->raw.items[i] : without_variables(t->raw.items[i], scratch);
+    return (kim_texts){values, count};
+}
+
+static const term *is_absent(const test *t, kim_arena *scratch)
+{
+    static const kim_text yes = {"true", 4};
+    return term_condition(scratch, t->key_text, KIM_TEXT("Null"), (kim_texts){&yes, 1});
+}
+
+/* The test as a term. present: the key is there, so IfExists is moot. */
+static const term *itself(const test *t, bool present, context *c, kim_arena *scratch)
+{
+    kim_texts values = values_of(t, c, scratch);
+    kim_text op = t->op_text;
+    bool asks_for_any = t->quantifier == EACH_ONE || (t->quantifier == FOR_ANY) != t->op->negated;
+    if (values.items && values.count == 0 && asks_for_any) { /* nothing can match */
+        if (t->op->negated || !t->if_exists || present)
+            return constant(t->op->negated);
+        return is_absent(t, scratch);
+    }
+    if (t->if_exists && present)
+        strip_suffix(&op, KIM_TEXT("IfExists"));
+    return term_condition(scratch, t->key_text, op, values.count ? values : t->raw);
+}
+
 static const term *decide_null(const test *t, key_value value, kim_arena *scratch)
 {
-    if (value.state == KEY_UNKNOWN)
-        return itself(t, false, scratch);
-    bool absent = value.state == KEY_ABSENT;
+    bool asks[2] = {false, false}; /* for a key that is there; for one that is not */
     for (size_t i = 0; i < t->raw.count; i++)
-        if (truth(t->raw.items[i]) == (int)absent)
-            return &term_true;
-    return &term_false;
+        if (truth(t->raw.items[i]) >= 0)
+            asks[truth(t->raw.items[i])] = true;
+    if (value.state != KEY_UNKNOWN || asks[0] == asks[1])
+        return constant(asks[value.state == KEY_ABSENT]);
+    return asks[1] ? is_absent(t, scratch) : term_not(scratch, is_absent(t, scratch));
 }
 
 static bool all_empty(kim_texts values)
@@ -636,11 +647,10 @@ static const term *decide_set(const test *t, kim_texts given, context *c, kim_ar
             open = true;
             continue;
         }
-        bool passes = one != VOID && (one == YES) != t->op->negated;
-        if (passes != for_all)
+        if (((one == YES) != t->op->negated) != for_all)
             return constant(!for_all);
     }
-    return open ? itself(t, true, scratch) : constant(for_all);
+    return open ? itself(t, true, c, scratch) : constant(for_all);
 }
 
 static const term *decide_each(const test *t, kim_texts given, context *c, kim_arena *scratch)
@@ -648,14 +658,11 @@ static const term *decide_each(const test *t, kim_texts given, context *c, kim_a
     outcome best = NO;
     for (size_t i = 0; i < given.count && best != YES; i++) {
         outcome one = among(t, given.items[i], c, scratch);
-        if (one == UNREADABLE)
-            return when_absent(t);
-        if (one == YES || one == OPEN || best == NO)
-            best = one;
+        best = one == NO ? best : one;
     }
     if (best == OPEN)
-        return itself(t, true, scratch);
-    return constant(best != VOID && (best == YES) != t->op->negated);
+        return itself(t, true, c, scratch);
+    return constant((best == YES) != t->op->negated);
 }
 
 /* Does the operator compare texts letter by letter? */
@@ -687,16 +694,16 @@ static outcome matches_beginning(const test *t, kim_text want, kim_text begin)
 }
 
 /* The value is not known but for its beginning. */
-static const term *decide_beginning(const test *t, kim_text begin, kim_arena *scratch)
+static const term *decide_beginning(const test *t, kim_text begin, context *c, kim_arena *scratch)
 {
     outcome best = NO;
     if (!is_exact(t))
-        return itself(t, true, scratch);
+        return itself(t, true, c, scratch);
     for (size_t i = 0; i < t->raw.count && best != YES; i++) {
         outcome one = matches_beginning(t, t->raw.items[i], begin);
         best = one == NO ? best : one;
     }
-    return best == OPEN ? itself(t, true, scratch) : constant((best == YES) != t->op->negated);
+    return best == OPEN ? itself(t, true, c, scratch) : constant((best == YES) != t->op->negated);
 }
 
 static bool is_excluded(kim_text want, kim_texts excluded)
@@ -709,13 +716,13 @@ static bool is_excluded(kim_text want, kim_texts excluded)
 }
 
 /* A value that may be absent, and is none of these: does it matter which? */
-static const term *decide_excluded(const test *t, kim_texts excluded, kim_arena *scratch)
+static const term *decide_excluded(const test *t, kim_texts excluded, context *c, kim_arena *scratch)
 {
     bool matches_none = is_exact(t);
     for (size_t i = 0; i < t->raw.count; i++)
         matches_none &= is_excluded(t->raw.items[i], excluded);
     const term *present = constant(t->op->negated);
-    return matches_none && when_absent(t) == present ? present : itself(t, false, scratch);
+    return matches_none && when_absent(t) == present ? present : itself(t, false, c, scratch);
 }
 
 static const term *decide(const test *t, context *c, kim_arena *scratch)
@@ -731,14 +738,14 @@ static const term *decide(const test *t, context *c, kim_arena *scratch)
                                          : decide_set(t, value.values, c, scratch);
     case KEY_PRESENT:
         if (value.values.count)
-            return decide_beginning(t, value.values.items[0], scratch);
+            return decide_beginning(t, value.values.items[0], c, scratch);
         break;
     case KEY_UNKNOWN:
         if (value.values.count)
-            return decide_excluded(t, value.values, scratch);
+            return decide_excluded(t, value.values, c, scratch);
         break;
     }
-    return itself(t, value.state == KEY_PRESENT, scratch);
+    return itself(t, value.state == KEY_PRESENT, c, scratch);
 }
 
 const term *aws_condition_decide(const aws_condition *condition, context *c, kim_arena *scratch)

@@ -5,7 +5,7 @@
  * A condition with a negated operator (StringNotEquals) is kept as not(StringEquals), and is written
  * back with the operator's negated name: so a deny "if not from here" and an allow "if from here" meet
  * as one atom. This is exact: AWS defines each negated operator as the opposite of its positive one,
- * an absent key included.
+ * an absent key and a variable without a value included.
  */
 #include "controller/evaluate/terms.h"
 
@@ -99,15 +99,6 @@ static const char *negated_of(kim_text op)
     return NULL;
 }
 
-/* Where a variable has no value neither a test nor its opposite holds: such a test has no opposite. */
-static bool has_variable(kim_texts values)
-{
-    for (size_t i = 0; i < values.count; i++)
-        if (values.items[i].size > 2 && memmem(values.items[i].bytes, values.items[i].size, "${", 2))
-            return true;
-    return false;
-}
-
 /* ---- builders ---- */
 
 static const term *make(kim_arena *arena, term value)
@@ -154,7 +145,7 @@ static const term *negation(kim_arena *arena, const term *t)
 const term *term_condition(kim_arena *arena, kim_text key, kim_text op, kim_texts values)
 {
     static const kim_text yes = {"true", 4};
-    const char *positive = has_variable(values) ? NULL : positive_of(op);
+    const char *positive = positive_of(op);
     bool null_false = kim_text_is(op, "Null") && values.count == 1 &&
                       kim_text_equal_nocase(values.items[0], KIM_TEXT("false"));
     kim_texts order = sorted(arena, null_false ? (kim_texts){&yes, 1} : values);
@@ -553,7 +544,7 @@ static void write_condition(const term *t, const char *op, kim_json_writer *writ
 static void write_not(const term *t, kim_json_writer *writer)
 {
     const term *inner = t->items[0];
-    const char *negated = inner->kind == TERM_CONDITION && !has_variable(inner->values) ? negated_of(inner->op) : NULL;
+    const char *negated = inner->kind == TERM_CONDITION ? negated_of(inner->op) : NULL;
     if (negated) {
         write_condition(inner, negated, writer);
         return;

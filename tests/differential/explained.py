@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from generate import KEYS
+
 USER_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 SCP_PAGE = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html"
 
@@ -68,6 +70,35 @@ def write_literally(case):
         if is_old(document):
             document["Version"] = "2012-10-17"
             document["Statement"] = literal(document["Statement"])
+
+
+# ---- variables without a value ----
+
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+def has_no_value(text, case):
+    """Does it hold a variable that surely has no value and no default?"""
+    given = {k.lower() for k, v in case["request"]["context"].items() if len(v) == 1}
+    open_keys = set() if case["mode"] == "strict" else {k.lower() for k in KEYS} - {k.lower() for k in [*case["request"]["context"], *case.get("known_absent", [])]}
+    return any(name.lower() not in given | open_keys and "," not in name and name not in "*?$" for name in VARIABLE.findall(text))
+
+
+def each_void_test(case):
+    for document in documents(case):
+        for statement in [] if is_old(document) else document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]:
+            for operator, block in statement.get("Condition", {}).items():
+                for key, values in block.items():
+                    if "not" in operator.lower() and any(has_no_value(v, case) for v in (values if isinstance(values, list) else [values])):
+                        yield operator, block, key
+
+
+def name_nobody(case):
+    """A value that no request has is as good as none: nothing equals it."""
+    for operator, block, key in list(each_void_test(case)):
+        nobody = "arn:aws:nobody:::" if "arn" in operator.lower() else "nobody"
+        values = block[key] if isinstance(block[key], list) else [block[key]]
+        block[key] = [nobody if has_no_value(v, case) else v for v in values]
 
 
 # ---- who is exempt ----
@@ -320,9 +351,16 @@ CLASSES = [
         lambda case, kim, oracle: has_unknown_variable(case),
     ),
     Explanation(
+        "negated-test-of-no-value", USER_GUIDE + "reference_policies_variables.html#policy-vars-no-value",
+        "A variable without a value is like nothing and equal to nothing, so that inverted operators match. To it the test does "
+        "not hold.",
+        lambda case, kim, oracle: any(each_void_test(case)),
+        name_nobody,
+    ),
+    Explanation(
         "not-resource-variable", USER_GUIDE + "reference_policies_variables.html",
-        "A statement with a variable that cannot be resolved does not apply. To it NotResource with such a variable matches "
-        "every resource.",
+        "A resource with a variable that has no value does not match, in NotResource too. To it NotResource with such a variable "
+        "sometimes matches every resource.",
         lambda case, kim, oracle: has_not_resource_variable(case),
     ),
     Explanation(
