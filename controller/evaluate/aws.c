@@ -512,6 +512,14 @@ static void restrict_public(deciding *d, sides *s)
     note(r->ev, (say){.layer = "resource", .target = KIM_TEXT("RestrictPublicBuckets")});
 }
 
+/* Nobody is to lock himself out: a bucket's policy cannot keep the root user of its own account from the
+ * policy itself. Source: S3 API Reference, PutBucketPolicy. */
+static bool is_owner_at_his_policy(const aws_request *r, kim_text action)
+{
+    return r->caller.kind == CALLER_ROOT && !r->caller.is_anyone && r->caller_account == r->resource_account &&
+           (kim_text_is(action, "s3:getbucketpolicy") || kim_text_is(action, "s3:putbucketpolicy") || kim_text_is(action, "s3:deletebucketpolicy"));
+}
+
 static sides weigh_all(deciding *d, kim_text action)
 {
     aws_request *r = &d->request;
@@ -526,6 +534,8 @@ static sides weigh_all(deciding *d, kim_text action)
         weigh_caller(d, &s);
     s.resource = weigh(d, r->target ? &r->target->policies : NULL, &RESOURCE);
     add_missing_policy(d, action, &s.resource);
+    if (is_owner_at_his_policy(r, action))
+        s.resource.deny = &term_false;
     restrict_public(d, &s);
     s.scp = bound && !r->caller_account->is_management ? weigh_chain(d, r->caller_account, &SCP) : open;
     kim_text service = {action.bytes, (size_t)((const char *)memchr(action.bytes, ':', action.size) - action.bytes)};

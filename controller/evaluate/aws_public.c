@@ -10,7 +10,7 @@ typedef enum fixing { FIXED_TEXT, FIXED_NETWORK, FIXED_ARN } fixing;
 
 static const struct { const char *key; fixing how; } fixing_keys[] = {
     {"aws:PrincipalArn", FIXED_ARN}, {"aws:PrincipalAccount", FIXED_TEXT}, {"aws:PrincipalOrgID", FIXED_TEXT},
-    {"aws:PrincipalOrgPaths", FIXED_TEXT}, {"aws:SourceIp", FIXED_NETWORK}, {"aws:SourceArn", FIXED_ARN},
+    {"aws:PrincipalOrgPaths", FIXED_TEXT}, {"aws:SourceIp", FIXED_NETWORK}, {"aws:SourceArn", FIXED_TEXT},
     {"aws:SourceVpc", FIXED_TEXT}, {"aws:SourceVpce", FIXED_TEXT}, {"aws:SourceOwner", FIXED_TEXT},
     {"aws:SourceAccount", FIXED_TEXT}, {"aws:SourceOrgID", FIXED_TEXT},
     {"s3:x-amz-server-side-encryption-aws-kms-key-id", FIXED_TEXT}, {"aws:userid", FIXED_TEXT},
@@ -42,8 +42,9 @@ static bool is_fixed(kim_text value, fixing how)
 
 static bool fixes(kim_text op, const kim_json_member *key, kim_arena *scratch)
 {
-    if (kim_text_starts_with(op, KIM_TEXT("ForAllValues:")) || memmem(op.bytes, op.size, "Not", 3) ||
-        kim_text_ends_with(op, KIM_TEXT("IfExists")) || kim_text_is(op, "Null"))
+    op = kim_text_lower(scratch, op);
+    if (kim_text_starts_with(op, KIM_TEXT("forallvalues:")) || kim_text_ends_with(op, KIM_TEXT("ifexists")) || kim_text_is(op, "null") ||
+        op.size == 0 || memmem(op.bytes, op.size, "not", 3))
         return false; /* true of a request that lacks the key */
     for (size_t i = 0; i < sizeof fixing_keys / sizeof *fixing_keys; i++) {
         if (!kim_text_equal_nocase(key->name, kim_text_of(fixing_keys[i].key)))
@@ -72,10 +73,11 @@ static bool is_fixed_by_condition(const rule *one)
     return fixed;
 }
 
+/* Whoever has a token of some identity provider is the public too. */
 static bool names_everyone(const rule *one)
 {
     for (size_t i = 0; i < one->subject_count && !one->subjects_turned; i++)
-        if (one->subjects[i].kind == SUBJECT_EVERYONE)
+        if (one->subjects[i].kind == SUBJECT_EVERYONE || one->subjects[i].kind == SUBJECT_FEDERATED)
             return true;
     return one->subjects_turned;
 }
