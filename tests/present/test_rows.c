@@ -2,6 +2,7 @@
  *
  * test_rows.c - tables for people, CSV for programs.
  */
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 
@@ -138,13 +139,18 @@ static void colours_stand_around_the_text_and_not_around_its_padding(void **stat
     assert_non_null(strstr(text, "\033[31mno\033[0m        1\n"));
 }
 
+static ssize_t write_nothing(void *cookie, const char *bytes, size_t size)
+{
+    (void)cookie, (void)bytes, (void)size;
+    errno = ENOSPC;
+    return 0;
+}
+
 static void a_full_disk_is_an_error(void **state)
 {
     (void)state;
     kim_error err = {0};
-    FILE *full = fopen("/dev/full", "w");
-    if (full == NULL)
-        skip();
+    FILE *full = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_nothing});
     rows *r = rows_begin(full, (rows_style){0}, two, 2, &err);
     rows_cell(r, KIM_TEXT("a"));
     rows_cell(r, KIM_TEXT("b"));
