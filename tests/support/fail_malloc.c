@@ -43,7 +43,13 @@ static bool fails_now(void)
     return true;
 }
 
-/* The next definition of a function: the C library's, or AddressSanitizer's. */
+/* AddressSanitizer's own, under the name that they have beside ours; NULL without it. To look them up would not do:
+ * it asks for memory itself, before the sanitizer can give any. */
+void *__interceptor_malloc(size_t size) __attribute__((weak));
+void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
+void *__interceptor_realloc(void *bytes, size_t size) __attribute__((weak));
+
+/* The C library's function. */
 static void *next(void **known, const char *name)
 {
     if (*known == NULL)
@@ -54,20 +60,20 @@ static void *next(void **known, const char *name)
 void *malloc(size_t size)
 {
     static void *known;
-    void *(*real)(size_t) = next(&known, "malloc");
+    void *(*real)(size_t) = __interceptor_malloc ? __interceptor_malloc : next(&known, "malloc");
     return fails_now() ? NULL : real(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
     static void *known;
-    void *(*real)(size_t, size_t) = next(&known, "calloc");
+    void *(*real)(size_t, size_t) = __interceptor_calloc ? __interceptor_calloc : next(&known, "calloc");
     return fails_now() ? NULL : real(count, size);
 }
 
 void *realloc(void *bytes, size_t size)
 {
     static void *known;
-    void *(*real)(void *, size_t) = next(&known, "realloc");
+    void *(*real)(void *, size_t) = __interceptor_realloc ? __interceptor_realloc : next(&known, "realloc");
     return fails_now() ? NULL : real(bytes, size);
 }
