@@ -17,6 +17,9 @@ static const member_row members[] = {
     {"aws", "action", TEXT_AT(action)},
     {"aws", "resource", TEXT_AT(resource)},
     {"aws", "resource_account", TEXT_AT(resource_account)},
+    {"gcp", "principal", SIZE_MAX},
+    {"gcp", "permission", TEXT_AT(action)},
+    {"gcp", "resource", TEXT_AT(resource)},
     {"neutral", "identity", TEXT_AT(identity)},
     {"neutral", "action", TEXT_AT(action)},
     {"neutral", "resource", TEXT_AT(resource)},
@@ -37,8 +40,10 @@ static int read_principal(const kim_json *value, question *out, kim_error *err)
     return kim_fail(err, KIM_ERR_INPUT, "request.principal: write a string, or {\"Federated\":\"NAME\"}");
 }
 
+/* Values are texts, or lists of them; Google Cloud's attributes may be more than that. */
 static int read_context(const kim_json *value, kim_arena *arena, question *out, kim_error *err)
 {
+    bool texts_only = !kim_text_is(out->provider, "gcp");
     if (!kim_json_is(value, KIM_JSON_OBJECT))
         return kim_fail(err, KIM_ERR_INPUT, "request.context: write an object of keys and their values");
     context_entry *entries = KIM_NEW_ARRAY(arena, context_entry, value->count ? value->count : 1);
@@ -50,7 +55,7 @@ static int read_context(const kim_json *value, kim_arena *arena, question *out, 
         entries[i].json = given;
         entries[i].values = kim_json_texts(given, arena);
         bool is_list = kim_json_is(given, KIM_JSON_ARRAY);
-        if (entries[i].values.items == NULL || (is_list && entries[i].values.count != given->count))
+        if (texts_only && (entries[i].values.items == NULL || (is_list && entries[i].values.count != given->count)))
             return kim_fail(err, KIM_ERR_INPUT, "request.context: '%.*s' is no string and no list of strings",
                             KIM_PRINT(entries[i].key));
     }
@@ -65,6 +70,15 @@ static const member_row *find_row(kim_text provider, kim_text name)
         if ((members[i].provider == NULL || kim_text_is(provider, members[i].provider)) && kim_text_is(name, members[i].name))
             return &members[i];
     return NULL;
+}
+
+/* How the provider calls what is to be done. */
+static const char *name_of_action(kim_text provider)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (members[i].offset == TEXT_AT(action) && members[i].provider && kim_text_is(provider, members[i].provider))
+            return members[i].name;
+    return "action";
 }
 
 int question_read(const kim_json *request, kim_text provider, kim_arena *arena, question *out, kim_error *err)
@@ -90,9 +104,9 @@ int question_read(const kim_json *request, kim_text provider, kim_arena *arena, 
         }
     }
     if (q.identity.size == 0 && q.federated.size == 0)
-        return kim_fail(err, KIM_ERR_INPUT, "request: who asks is missing; write \"%s\"", kim_text_is(provider, "aws") ? "principal" : "identity");
+        return kim_fail(err, KIM_ERR_INPUT, "request: who asks is missing; write \"%s\"", find_row(provider, KIM_TEXT("principal")) ? "principal" : "identity");
     if (q.action.size == 0)
-        return kim_fail(err, KIM_ERR_INPUT, "request: \"action\" is missing");
+        return kim_fail(err, KIM_ERR_INPUT, "request: \"%s\" is missing", name_of_action(provider));
     *out = q;
     return 0;
 }

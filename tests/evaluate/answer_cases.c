@@ -15,13 +15,15 @@
 /* NULL: an expression, which no provider reads. */
 static tiny_host *tiny_host_for(const char *line, size_t size, kim_arena *arena)
 {
-    static tiny_host *aws, *neutral;
-    const kim_json *json = kim_json_parse(line, size, "case", arena, NULL);
-    if (kim_text_is(kim_json_text_of(json, "provider"), "cel"))
+    static const char *const providers[] = {"aws", "gcp", "neutral"};
+    static tiny_host *hosts[sizeof providers / sizeof *providers];
+    kim_text provider = kim_json_text_of(kim_json_parse(line, size, "case", arena, NULL), "provider");
+    size_t at = 0;
+    if (kim_text_is(provider, "cel"))
         return NULL;
-    if (kim_text_is(kim_json_text_of(json, "provider"), "neutral"))
-        return neutral ? neutral : (neutral = tiny_host_open("neutral"));
-    return aws ? aws : (aws = tiny_host_open("aws"));
+    for (size_t i = 0; i < sizeof providers / sizeof *providers; i++)
+        at = kim_text_is(provider, providers[i]) ? i : at;
+    return hosts[at] ? hosts[at] : (hosts[at] = tiny_host_open(providers[at]));
 }
 
 int main(void)
