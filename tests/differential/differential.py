@@ -13,63 +13,16 @@ import collections
 import copy
 import json
 import random
-import subprocess
 import sys
-import tempfile
-import threading
 from pathlib import Path
 
 import explained
 import generate
+from asking import Pair
 
 HERE = Path(__file__).resolve().parent
 MINIMISED = 6  # disagreements of different kinds that are made small
 ENOUGH = {"verdict": 0.10, "layer": 0.01, "operator": 50}  # shares of the cases; times true and false
-
-
-# ---- asking ----
-
-class Asked:
-    """One of the two programs, its answers kept in a file until they are read."""
-
-    def __init__(self, argv):
-        self.out = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=self.out, text=True)
-
-    def send(self, lines):
-        try:
-            for line in lines:
-                self.process.stdin.write(line)
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass  # it ended early: the missing answers say so
-
-    def answers(self):
-        status = self.process.wait()
-        self.out.seek(0)
-        return status, [json.loads(line) for line in self.out]
-
-
-class Pair:
-    def __init__(self, kim, oracle):
-        self.commands = {"kim": [kim, "evaluate", "-"], "oracle": ["node", str(HERE / "oracle.mjs"), oracle]}
-
-    def ask(self, cases, who=("kim", "oracle")):
-        """[cases] of {"kim": answer, "oracle": answer}."""
-        lines = [json.dumps(case, separators=(",", ":")) + "\n" for case in cases]
-        asked = {name: Asked(self.commands[name]) for name in who}
-        threads = [threading.Thread(target=a.send, args=(lines,)) for a in asked.values()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        given = {}
-        for name, a in asked.items():
-            status, answers = a.answers()
-            if len(answers) != len(lines):
-                sys.exit(f"{name} ended with {status} after {len(answers)} of {len(lines)} cases; the next one is\n{lines[len(answers)]}")
-            given[name] = answers
-        return [dict(zip(given, each)) for each in zip(*given.values())]
 
 
 # ---- discovery, checked against strict answers ----
@@ -285,7 +238,8 @@ def main():
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--keep", help="a file for every disagreement that is left, as JSON Lines")
     options = parser.parse_args()
-    pair, statistics, disagreements = Pair(options.kim, options.oracle), Statistics(), []
+    commands = {"kim": [options.kim, "evaluate", "-"], "oracle": ["node", str(HERE / "oracle.mjs"), options.oracle]}
+    pair, statistics, disagreements = Pair(commands), Statistics(), []
 
     cases = list(generate.cases(options.seed, options.count))
     answers = pair.ask(cases)

@@ -299,7 +299,7 @@ static cel_value list(evaluation *e, const cel_node *n)
 static void put_entry(evaluation *e, cel_entry *entries, uint32_t *count, cel_value key, cel_value value)
 {
     for (uint32_t i = 0; i < *count; i++) {
-        if (entries[i].key.type != key.type || !equal(e, entries[i].key, key))
+        if (!same_key(e, entries[i].key, key))
             continue;
         entries[i].value = value;
         return;

@@ -275,6 +275,8 @@ static cel_value is_at_least(evaluation *e, values v, size_t count)
 static cel_value is_in(evaluation *e, values v, size_t count)
 {
     (void)count;
+    if (v[1].type == CEL_MAP && v[0].type == CEL_BYTES && v[1].count)
+        return fault("unsupported key type: bytes");
     if (v[1].type == CEL_MAP)
         return cel_bool(find_in_map(e, v[1], v[0]) != NULL);
     if (v[1].type != CEL_LIST)

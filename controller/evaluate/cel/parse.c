@@ -456,7 +456,7 @@ static cel_node *has_macro(parser *p, cel_node *argument)
 static cel_node *expand(parser *p, cel_node *call)
 {
     static const struct { const char *name; uint32_t items; fold_kind fold; } folds[] = {
-        {"all", 3, FOLD_ALL}, {"exists", 3, FOLD_EXISTS}, {"exists_one", 3, FOLD_EXISTS_ONE}, {"existsOne", 3, FOLD_EXISTS_ONE},
+        {"all", 3, FOLD_ALL}, {"exists", 3, FOLD_EXISTS}, {"exists_one", 3, FOLD_EXISTS_ONE},
         {"filter", 3, FOLD_FILTER}, {"map", 3, FOLD_MAP}, {"map", 4, FOLD_MAP},
     };
     if (call == NULL)

@@ -292,10 +292,10 @@ bool compare(cel_value a, cel_value b, int *order)
 
 /* ---- maps ---- */
 
-/* The same key to Go's maps: of one type, and equal. */
-static bool same_key(evaluation *e, cel_value a, cel_value b)
+/* The same key to Go's maps: of one type, and equal. A list or map is no other key's equal there. */
+bool same_key(evaluation *e, cel_value a, cel_value b)
 {
-    return a.type == b.type && equal(e, a, b);
+    return a.type == b.type && a.type != CEL_LIST && a.type != CEL_MAP && equal(e, a, b);
 }
 
 static const cel_value *find_exactly(evaluation *e, cel_value map, cel_value key)

@@ -37,6 +37,7 @@ bool type_of_name(kim_text name, cel_value *out);
 bool equal(evaluation *e, cel_value a, cel_value b);
 /* True with *order -1, 0 or 1; false: these have no order. */
 bool compare(cel_value a, cel_value b, int *order);
+bool same_key(evaluation *e, cel_value a, cel_value b); /* in one map: a later entry takes the place of the other */
 const cel_value *find_in_map(evaluation *e, cel_value map, cel_value key);
 /* The integer that a number surely is. */
 bool lossless_int(cel_value v, int64_t *out);

@@ -176,10 +176,19 @@ func entries(m traits.Mapper) []any {
 		pair  []any
 	}
 	all := []entry{}
-	for it := m.Iterator(); it.HasNext() == types.True; {
-		key := it.Next()
-		pair := []any{write(key), write(m.Get(key))}
+	add := func(key, value ref.Val) {
+		pair := []any{write(key), write(value)}
 		all = append(all, entry{string(must(json.Marshal(pair[0]))), pair})
+	}
+	if native, is := m.Value().(map[ref.Val]ref.Val); is { // a key that is NaN is found in no other way
+		for key, value := range native {
+			add(key, value)
+		}
+	} else {
+		for it := m.Iterator(); it.HasNext() == types.True; {
+			key := it.Next()
+			add(key, m.Get(key))
+		}
 	}
 	sort.Slice(all, func(i, k int) bool { return all[i].order < all[k].order })
 	pairs := []any{}
@@ -191,13 +200,17 @@ func entries(m traits.Mapper) []any {
 
 // ---- cases ----
 
-func pattern(path string) *cel.AttributePatternType {
+// A path may be a variable's name, or what is selected from the variable that a part of it names.
+func patternsOf(path string) (all []*cel.AttributePatternType) {
 	parts := strings.Split(path, ".")
-	p := cel.AttributePattern(parts[0])
-	for _, field := range parts[1:] {
-		p = p.QualString(field)
+	for n := len(parts); n > 0; n-- {
+		p := cel.AttributePattern(strings.Join(parts[:n], "."))
+		for _, field := range parts[n:] {
+			p = p.QualString(field)
+		}
+		all = append(all, p)
 	}
-	return p
+	return all
 }
 
 func unknowns(u *types.Unknown) []string {
@@ -230,7 +243,7 @@ func evaluate(q question, env *cel.Env) object {
 	}
 	patterns := []*cel.AttributePatternType{}
 	for _, path := range q.Unknown {
-		patterns = append(patterns, pattern(path))
+		patterns = append(patterns, patternsOf(path)...)
 	}
 	value, _, err := program.Eval(must(cel.PartialVars(bindings, patterns...)))
 	if err != nil {
