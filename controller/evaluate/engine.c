@@ -7,7 +7,7 @@
 #include "controller/evaluate/evaluator.h"
 
 /* An engine's place is its slot. The neutral one stands last: it has every scope that no other has. */
-static const engine *const engines[] = {&aws_engine, &gcp_engine, &neutral_engine};
+static const engine *const engines[] = {&aws_engine, &azure_engine, &gcp_engine, &neutral_engine};
 enum { ENGINES = sizeof engines / sizeof *engines };
 _Static_assert((int)ENGINES <= (int)ENGINES_MAX && (int)ENGINES_MAX <= (int)ESTATE_SLOTS, "an engine without a slot");
 
@@ -22,7 +22,8 @@ static unsigned slot_of(const engine *e)
 const engine *engine_of_scope(kim_text scope)
 {
     for (size_t i = 0; i < ENGINES; i++)
-        if (engines[i]->scope_prefix && kim_text_starts_with(scope, kim_text_of(engines[i]->scope_prefix)))
+        if ((engines[i]->scope_prefix && kim_text_starts_with(scope, kim_text_of(engines[i]->scope_prefix))) ||
+            (engines[i]->owns && engines[i]->owns(scope)))
             return engines[i];
     return &neutral_engine;
 }

@@ -17,6 +17,7 @@ enum { ENGINES_MAX = 16 }; /* each has a slot of the estate and of the evaluator
 typedef struct engine {
     const char *provider;     /* "kubernetes": question.provider, a profile's id */
     const char *scope_prefix; /* its records' scopes begin with it: "k8s:"; NULL: scopes that no other has */
+    bool (*owns)(kim_text scope); /* scopes beside those of scope_prefix that are its own; NULL: none */
 
     /* Compiles what of the estate is its own; kept with the estate and shared by all threads.
      * NULL with err: KIM_ERR_NOMEM. What cannot be understood stays in it as unread, it is no error. */
@@ -50,6 +51,6 @@ const void *engine_compiled(const engine *e, estate *es, kim_error *err);
 /* The engine's part of this evaluator. NULL with err. */
 void *engine_state(const engine *e, evaluator *ev, kim_error *err);
 
-extern const engine aws_engine, gcp_engine, neutral_engine; /* engine.c has the table */
+extern const engine aws_engine, azure_engine, gcp_engine, neutral_engine; /* engine.c has the table */
 
 #endif

@@ -17,6 +17,10 @@ static const member_row members[] = {
     {"aws", "action", TEXT_AT(action)},
     {"aws", "resource", TEXT_AT(resource)},
     {"aws", "resource_account", TEXT_AT(resource_account)},
+    {"azure", "principal", SIZE_MAX},
+    {"azure", "action", TEXT_AT(action)},
+    {"azure", "data", SIZE_MAX},
+    {"azure", "scope", TEXT_AT(resource)},
     {"gcp", "principal", SIZE_MAX},
     {"gcp", "permission", TEXT_AT(action)},
     {"gcp", "resource", TEXT_AT(resource)},
@@ -26,12 +30,14 @@ static const member_row members[] = {
     {NULL, "context", SIZE_MAX},
 };
 
-static int read_principal(const kim_json *value, question *out, kim_error *err)
+static int read_principal(const kim_json *value, kim_text provider, question *out, kim_error *err)
 {
     if (kim_json_is(value, KIM_JSON_STRING)) {
         out->identity = value->text;
         return 0;
     }
+    if (!kim_text_is(provider, "aws"))
+        return kim_fail(err, KIM_ERR_INPUT, "request.principal: write a string");
     const kim_json *federated = kim_json_get(value, "Federated");
     if (kim_json_is(federated, KIM_JSON_STRING) && value->count == 1) {
         out->federated = federated->text;
@@ -92,11 +98,15 @@ int question_read(const kim_json *request, kim_text provider, kim_arena *arena, 
         if (row == NULL)
             return kim_fail(err, KIM_ERR_INPUT, "request: unknown key '%.*s' for provider %.*s", KIM_PRINT(m->name), KIM_PRINT(provider));
         if (kim_text_is(m->name, "principal")) {
-            if (read_principal(m->value, &q, err) < 0)
+            if (read_principal(m->value, provider, &q, err) < 0)
                 return -1;
         } else if (kim_text_is(m->name, "context")) {
             if (read_context(m->value, arena, &q, err) < 0)
                 return -1;
+        } else if (kim_text_is(m->name, "data")) {
+            if (m->value->type != KIM_JSON_NULL && !kim_json_is(m->value, KIM_JSON_BOOL))
+                return kim_fail(err, KIM_ERR_INPUT, "request.data: write true for a data action, false for a control action");
+            q.data = kim_json_bool(m->value, false);
         } else if (!kim_json_is(m->value, KIM_JSON_STRING)) {
             return kim_fail(err, KIM_ERR_INPUT, "request.%.*s: write a string", KIM_PRINT(m->name));
         } else {
@@ -107,6 +117,8 @@ int question_read(const kim_json *request, kim_text provider, kim_arena *arena, 
         return kim_fail(err, KIM_ERR_INPUT, "request: who asks is missing; write \"%s\"", find_row(provider, KIM_TEXT("principal")) ? "principal" : "identity");
     if (q.action.size == 0)
         return kim_fail(err, KIM_ERR_INPUT, "request: \"%s\" is missing", name_of_action(provider));
+    if (kim_text_is(provider, "azure") && q.resource.size == 0)
+        return kim_fail(err, KIM_ERR_INPUT, "request: \"scope\" is missing; write \"/\" for the tenant");
     *out = q;
     return 0;
 }

@@ -557,6 +557,12 @@ static void write_not(const term *t, kim_json_writer *writer)
         return;
     }
     kim_json_begin_object(writer);
+    if (inner->kind == TERM_EXPRESSION && inner->op.size) {
+        kim_json_key(writer, "expression");
+        kim_json_put_text(writer, inner->op);
+        kim_json_end_object(writer);
+        return;
+    }
     kim_json_key(writer, "not");
     write_term(inner, writer);
     kim_json_end_object(writer);

@@ -15,7 +15,7 @@ typedef enum term_kind {
     TERM_TRUE, TERM_FALSE,
     TERM_CONDITION,  /* key, op, values */
     TERM_RESOURCE,   /* text: the resource asked for lies under this pattern */
-    TERM_EXPRESSION, /* text: a condition as written */
+    TERM_EXPRESSION, /* text: a condition as written; op: how one writes its contrary, absent: with "not" */
     TERM_UNREAD,     /* text: what was not read; true or false, nobody knows */
     TERM_ANY, TERM_ALL, TERM_NOT,
 } term_kind;
