@@ -1090,6 +1090,39 @@ const term *azure_condition_decide(const azure_condition *c, const azure_facts *
     return NULL;
 }
 
+/* ---- what a condition names ---- */
+
+static void name_values(const operand *one, const operand *other, void (*found)(void *, uint32_t, const azure_value *), void *user)
+{
+    if (!one->is_attribute)
+        return;
+    found(user, one->key, NULL);
+    for (size_t i = 0; i < other->count; i++)
+        found(user, one->key, &other->values[i]);
+}
+
+void azure_condition_values(const azure_condition *c, void (*found)(void *user, uint32_t key, const azure_value *value), void *user)
+{
+    for (size_t i = 0; i < c->count; i++)
+        azure_condition_values(c->items[i], found, user);
+    if (c->kind == EXISTS)
+        found(user, c->left.key, NULL);
+    if (c->kind == COMPARE) {
+        name_values(&c->left, &c->right, found, user);
+        name_values(&c->right, &c->left, found, user);
+    }
+    for (size_t i = 0; c->kind == SUB_OPERATION && i < c->right.count; i++)
+        found(user, c->left.key, &c->right.values[i]);
+}
+
+void azure_condition_actions(const azure_condition *c, void (*found)(void *user, kim_text pattern), void *user)
+{
+    for (size_t i = 0; i < c->count; i++)
+        azure_condition_actions(c->items[i], found, user);
+    for (size_t i = 0; c->kind == ACTION && i < c->right.count; i++)
+        found(user, c->right.values[i].text);
+}
+
 /* ---- what a request says ---- */
 
 static azure_value value_of_json(const kim_json *json)

@@ -52,6 +52,11 @@ const azure_condition *azure_condition_compile(kim_text text, text_map *keys, ki
 /* When the condition holds; NULL without memory. */
 const term *azure_condition_decide(const azure_condition *c, const azure_facts *facts, kim_arena *arena);
 
+/* Calls back for each attribute that the condition names, with each literal that it is compared with (NULL: with none). */
+void azure_condition_values(const azure_condition *c, void (*found)(void *user, uint32_t key, const azure_value *value), void *user);
+/* Calls back for each pattern of an action that the condition names, in lower case. */
+void azure_condition_actions(const azure_condition *c, void (*found)(void *user, kim_text pattern), void *user);
+
 /* "@Resource[Microsoft.Storage/.../tags:Project<$key_case_sensitive$>]" in the one way in which it is compared:
  * lower case, but for a key that is said to be case-sensitive. Absent: no attribute, or no memory. */
 kim_text azure_attribute_key(kim_text written, kim_arena *arena);
