@@ -7,7 +7,7 @@
 #include "controller/evaluate/evaluator.h"
 
 /* An engine's place is its slot. The neutral one stands last: it has every scope that no other has. */
-static const engine *const engines[] = {&aws_engine, &azure_engine, &gcp_engine, &neutral_engine};
+static const engine *const engines[] = {&aws_engine, &azure_engine, &gcp_engine, &kubernetes_engine, &neutral_engine};
 enum { ENGINES = sizeof engines / sizeof *engines };
 _Static_assert((int)ENGINES <= (int)ENGINES_MAX && (int)ENGINES_MAX <= (int)ESTATE_SLOTS, "an engine without a slot");
 

@@ -51,6 +51,6 @@ const void *engine_compiled(const engine *e, estate *es, kim_error *err);
 /* The engine's part of this evaluator. NULL with err. */
 void *engine_state(const engine *e, evaluator *ev, kim_error *err);
 
-extern const engine aws_engine, azure_engine, gcp_engine, neutral_engine; /* engine.c has the table */
+extern const engine aws_engine, azure_engine, gcp_engine, kubernetes_engine, neutral_engine; /* engine.c has the table */
 
 #endif

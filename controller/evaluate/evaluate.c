@@ -86,7 +86,7 @@ void answer_from_term(evaluator *ev, const term *t, answer *out)
 static const engine *engine_of_resource(const estate *es, kim_text resource)
 {
     static const struct { const char *prefix, *provider; } forms[] = {
-        {"arn:", "aws"}, {"/subscriptions/", "azure"}, {"/providers/", "azure"}, {"//", "gcp"}};
+        {"arn:", "aws"}, {"/subscriptions/", "azure"}, {"/providers/", "azure"}, {"//", "gcp"}, {"k8s:", "kubernetes"}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (kim_text_starts_with(resource, kim_text_of(forms[i].prefix)))
             return engine_find(es, kim_text_of(forms[i].provider));

@@ -33,10 +33,11 @@ typedef struct context_entry {
     const kim_json *json; /* as given: a number and a boolean are more than their text; NULL: texts alone */
 } context_entry;
 
-/* A Kubernetes request's attributes; path: a non-resource request. */
+/* A Kubernetes request's attributes; path not absent: a non-resource request. */
 typedef struct kubernetes_request {
-    kim_texts groups;       /* all of the user's: none is added */
+    kim_texts groups;       /* all of the user's, none is added; absent: those that the estate knows */
     kim_text verb, api_group, resource, subresource, name, namespace, path;
+    kim_text cluster;       /* of an estate that has several; absent: the only one */
 } kubernetes_request;
 
 typedef struct question {

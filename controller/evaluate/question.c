@@ -87,9 +87,84 @@ static const char *name_of_action(kim_text provider)
     return "action";
 }
 
+/* ---- a cluster's requests, in the words of the API server ---- */
+
+static const struct { const char *name; size_t offset; } kubernetes_members[] = {
+    {"verb", offsetof(kubernetes_request, verb)},
+    {"api_group", offsetof(kubernetes_request, api_group)},
+    {"resource", offsetof(kubernetes_request, resource)},
+    {"subresource", offsetof(kubernetes_request, subresource)},
+    {"name", offsetof(kubernetes_request, name)},
+    {"namespace", offsetof(kubernetes_request, namespace)},
+    {"path", offsetof(kubernetes_request, path)},
+    {"cluster", offsetof(kubernetes_request, cluster)},
+};
+enum { KUBERNETES_MEMBERS = sizeof kubernetes_members / sizeof *kubernetes_members };
+
+static int read_groups(const kim_json *value, kim_arena *arena, kim_texts *out, kim_error *err)
+{
+    bool is_list = kim_json_is(value, KIM_JSON_ARRAY);
+    *out = kim_json_texts(value, arena);
+    for (size_t i = 0; is_list && i < value->count; i++)
+        is_list = kim_json_is(&value->items[i], KIM_JSON_STRING);
+    if (!is_list && !kim_json_is(value, KIM_JSON_STRING))
+        return kim_fail(err, KIM_ERR_INPUT, "request.groups: write a list of strings");
+    return out->items ? 0 : kim_fail(err, KIM_ERR_NOMEM, "no memory for a request's groups");
+}
+
+static int read_kubernetes_member(const kim_json_member *m, kim_arena *arena, question *q, kubernetes_request *r, kim_error *err)
+{
+    kim_text *to = kim_text_is(m->name, "user") ? &q->identity : NULL;
+    if (m->value->type == KIM_JSON_NULL)
+        return 0;
+    if (kim_text_is(m->name, "groups"))
+        return read_groups(m->value, arena, &r->groups, err);
+    for (size_t i = 0; i < KUBERNETES_MEMBERS && to == NULL; i++)
+        if (kim_text_is(m->name, kubernetes_members[i].name))
+            to = (kim_text *)((char *)r + kubernetes_members[i].offset);
+    if (to == NULL)
+        return kim_fail(err, KIM_ERR_INPUT, "request: unknown key '%.*s'; known are user, groups, verb, api_group, resource, subresource, name, "
+                                            "namespace, path, cluster", KIM_PRINT(m->name));
+    if (!kim_json_is(m->value, KIM_JSON_STRING))
+        return kim_fail(err, KIM_ERR_INPUT, "request.%.*s: write a string", KIM_PRINT(m->name));
+    *to = m->value->text;
+    return 0;
+}
+
+/* What is left out is empty, as in the API server's attributes; a path that is not empty makes it no resource's request. */
+static int read_kubernetes(const kim_json *request, kim_arena *arena, question *out, kim_error *err)
+{
+    question q = {.provider = out->provider};
+    kubernetes_request *r = KIM_NEW(arena, kubernetes_request);
+    if (r == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a request");
+    for (size_t i = 0; i < request->count; i++)
+        if (read_kubernetes_member(&request->members[i], arena, &q, r, err) < 0)
+            return -1;
+    if (kim_text_is_absent(q.identity) && r->groups.count == 0)
+        return kim_fail(err, KIM_ERR_INPUT, "request: who asks is missing; write \"user\", \"groups\" or both");
+    if (kim_text_is_absent(r->verb))
+        return kim_fail(err, KIM_ERR_INPUT, "request: \"verb\" is missing");
+    if (kim_text_is_absent(r->resource) && kim_text_is_absent(r->path))
+        return kim_fail(err, KIM_ERR_INPUT, "request: what is asked for is missing; write \"resource\" or \"path\"");
+    if (r->resource.size && r->path.size)
+        return kim_fail(err, KIM_ERR_INPUT, "request: \"resource\" and \"path\" are two requests; write one of them");
+    if (r->path.size == 0 && !kim_text_is_absent(r->resource))
+        r->path = KIM_NO_TEXT;
+    q.kubernetes = r;
+    *out = q;
+    return 0;
+}
+
 int question_read(const kim_json *request, kim_text provider, kim_arena *arena, question *out, kim_error *err)
 {
     question q = {.provider = provider};
+    if (kim_json_is(request, KIM_JSON_OBJECT) && kim_text_is(provider, "kubernetes")) {
+        int result = read_kubernetes(request, arena, &q, err);
+        if (result == 0)
+            *out = q;
+        return result;
+    }
     if (!kim_json_is(request, KIM_JSON_OBJECT))
         return kim_fail(err, KIM_ERR_INPUT, "request: write an object with the identity, the action and the resource");
     for (size_t i = 0; i < request->count; i++) {

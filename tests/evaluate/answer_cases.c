@@ -15,7 +15,7 @@
 /* NULL: an expression, which no provider reads. */
 static tiny_host *tiny_host_for(const char *line, size_t size, kim_arena *arena)
 {
-    static const char *const providers[] = {"aws", "azure", "gcp", "neutral"};
+    static const char *const providers[] = {"aws", "azure", "gcp", "kubernetes", "neutral"};
     static tiny_host *hosts[sizeof providers / sizeof *providers];
     kim_text provider = kim_json_text_of(kim_json_parse(line, size, "case", arena, NULL), "provider");
     size_t at = 0;
