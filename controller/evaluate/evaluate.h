@@ -119,12 +119,16 @@ int evaluate_own(evaluator *ev, kim_text identity, own_statement_function *found
 int evaluate_own_grants(evaluator *ev, kim_text identity, kim_text action, kim_text resource,
                         own_statement_function *found, void *user);
 
+/* Are the identity's grants counted in actions of a catalogue? AWS's are; a provider without one has patterns
+ * alone, of which nobody can say how many actions they are. */
+bool evaluate_is_counted(const kim_record *identity);
+
 /* The catalogue's actions that the identity may do on some resource, by its own policies within its
  * boundary and its account's guardrails; bitsets of catalogue_words().
  *
  * granted      with or without a condition
  * conditional  of these, the ones that every grant ties to a condition
- * Errors: KIM_ERR_NOT_FOUND no such identity, or no catalogue; KIM_ERR_NOMEM
+ * Errors: KIM_ERR_NOT_FOUND no such identity, or no catalogue; KIM_ERR_UNSUPPORTED it is not counted; KIM_ERR_NOMEM
  */
 int evaluate_granted(evaluator *ev, kim_text identity, uint64_t *granted, uint64_t *conditional, kim_error *err);
 const catalogue *evaluator_catalogue(const evaluator *ev); /* NULL: none is installed */

@@ -135,8 +135,17 @@ static void cut(const evaluator *ev, const policy_list *ceiling, uint64_t *work,
     }
 }
 
+bool evaluate_is_counted(const kim_record *identity)
+{
+    return engine_reads(&aws_engine, identity->scope);
+}
+
 int evaluate_granted(evaluator *ev, kim_text identity, uint64_t *granted, uint64_t *conditional, kim_error *err)
 {
+    const kim_record *known = estate_find(ev->es, KIM_IDENTITY, identity);
+    if (known && !evaluate_is_counted(known))
+        return kim_fail(err, KIM_ERR_UNSUPPORTED, "the actions of '%.*s' are not counted: its provider, %s, has no catalogue; `kim effective` lists its patterns",
+                        KIM_PRINT(identity), engine_of_scope(known->scope)->provider);
     const holder *h = rules_holder(ev->r, identity);
     if (ev->cat == NULL)
         return kim_fail(err, KIM_ERR_NOT_FOUND, "the catalogue of AWS's actions is not installed; run `make install`, or set KIM_DATA_DIR");

@@ -166,7 +166,7 @@ static bool is_wanted(const request *rq, const kim_record *r)
 {
     kim_text identity = request_param(rq, "identity"), scope = request_param(rq, "scope"), kind = request_param(rq, "kind");
     const char *name = kim_enum_name("identity", "kind", r->identity.kind);
-    return r->identity.kind != KIM_GROUP && (kim_text_is_absent(identity) || kim_text_equal(identity, r->identity.id)) &&
+    return r->identity.kind != KIM_GROUP && evaluate_is_counted(r) && (kim_text_is_absent(identity) || kim_text_equal(identity, r->identity.id)) &&
            (kim_text_is_absent(scope) || kim_text_equal(scope, r->scope)) &&
            (kim_text_is_absent(kind) || (name && kim_text_is(kind, name)));
 }
