@@ -82,7 +82,7 @@ static arn_match match_part(const template *t, kim_text text, bool text_is_patte
     units asked = text_is_pattern ? units_of_pattern(text, scratch) : units_of_text(text, scratch);
     glob_relation relation = units_relate(asked, pattern);
     if (relation == GLOB_DISJOINT)
-        return ARN_NO;
+        return how == NOT_KNOWN && template_filling(t, c) == NOT_KNOWN ? ARN_NO_VALUE_FITS : ARN_NO;
     if (how == NOT_KNOWN)
         return ARN_NOT_KNOWN;
     return relation == GLOB_WITHIN ? ARN_YES : ARN_PART;

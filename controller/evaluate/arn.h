@@ -52,12 +52,13 @@ typedef enum arn_match {
     ARN_PART,       /* some of it does: `a` is a pattern */
     ARN_UNRESOLVED, /* a variable has no value: the element matches nothing, nor does its negation */
     ARN_NOT_KNOWN,  /* depends on a variable whose value is not known */
+    ARN_NO_VALUE_FITS, /* ARN_NO where that variable has a value, else ARN_UNRESOLVED */
 } arn_match;
 
 /* extend: a pattern of fewer than six parts has "*" for the missing ones (identity policies) */
 arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool extend, context *c, kim_arena *scratch);
 
-/* That no variable of it is ARN_UNRESOLVED, where it is ARN_NOT_KNOWN: template_resolves. */
+/* That no variable of it is ARN_UNRESOLVED, where one is not known: template_resolves. */
 const term *arn_pattern_resolves(const arn_pattern *pattern, context *c, kim_arena *scratch);
 
 #endif

@@ -76,7 +76,8 @@ static const term *in_resources(deciding *d, const rule *one, bool extends)
     const term *any = &term_false, *resolved = &term_true;
     for (size_t i = 0; i < one->resource_count; i++) {
         const term *part;
-        switch (arn_pattern_match(one->resources[i], &d->request.resource, extends, &ev->context, ev->scratch)) {
+        arn_match match = arn_pattern_match(one->resources[i], &d->request.resource, extends, &ev->context, ev->scratch);
+        switch (match) {
         case ARN_YES:
             return one->resources_turned ? &term_false : &term_true;
         case ARN_NO:
@@ -85,9 +86,12 @@ static const term *in_resources(deciding *d, const rule *one, bool extends)
             if (one->resources_turned)
                 return &term_false;
             continue;
+        case ARN_NO_VALUE_FITS:
         case ARN_NOT_KNOWN:
             if (one->resources_turned) /* it has to be resolved, for the statement to apply at all */
                 resolved = term_and(ev->scratch, resolved, arn_pattern_resolves(one->resources[i], &ev->context, ev->scratch));
+            if (match == ARN_NO_VALUE_FITS)
+                continue;
             /* fall through */
         case ARN_PART:
             part = term_of(ev->scratch, TERM_RESOURCE, one->resources[i]->raw);
@@ -441,10 +445,11 @@ static void weigh_caller(deciding *d, sides *s)
     s->boundary = weigh_ceiling(d, h ? &h->boundary : NULL, &BOUNDARY);
     s->session = weigh_ceiling(d, h ? &h->session : NULL, &SESSION);
     if (r->caller.kind == CALLER_ROOT && !r->caller.is_anyone) { /* the root user may do everything that no guardrail forbids */
-        s->identity.allow = s->boundary.allow = s->session.allow = &term_true;
+        s->identity.allow = s->boundary.allow = &term_true;
         s->identity.deny = s->boundary.deny = &term_false;
     } else if (r->caller.kind == CALLER_FEDERATED_USER && (h == NULL || !h->session.is_set)) {
         s->session.allow = &term_false; /* GetFederationToken without a policy gives no permissions */
+        note(ev, (say){.layer = "session", .target = r->caller.text});
     }
     bool is_known = estate_is_complete(ev->es) || (r->caller_account->is_read && h && h->identity);
     if (r->caller.is_anyone || (!is_known && r->caller.kind != CALLER_ROOT)) {
@@ -540,7 +545,7 @@ static sides weigh_all(deciding *d, kim_text action)
     s.scp = bound && !r->caller_account->is_management ? weigh_chain(d, r->caller_account, &SCP) : open;
     kim_text service = {action.bytes, (size_t)((const char *)memchr(action.bytes, ':', action.size) - action.bytes)};
     const catalogue_service *known = ev->cat ? catalogue_service_find(ev->cat, service) : NULL;
-    bool under_rcp = known ? known->takes_rcp : true;
+    bool under_rcp = ev->cat == NULL || (known && known->takes_rcp);
     s.rcp = under_rcp && r->resource_account && !r->resource_account->is_management && !r->caller.is_service_linked
                 ? weigh_chain(d, r->resource_account, &RCP) : open;
     s.endpoint = weigh_endpoint(d);

@@ -29,6 +29,7 @@ typedef struct wanted {
     arn_pattern arn;
     double number; /* NAN: unreadable; dates are milliseconds */
     address net;
+    bool is_unreadable; /* nothing can match it */
 } wanted;
 
 typedef enum quantifier { EACH_ONE, FOR_ALL, FOR_ANY } quantifier;
@@ -117,7 +118,9 @@ static outcome like(const wanted *want, kim_text given, context *c, kim_arena *s
 
 static int read_arn(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
 {
-    return arn_pattern_compile(raw, has_variables ? ARN_ALL_VARIABLES : ARN_NO_VARIABLES, keys, arena, &out->arn);
+    int result = arn_pattern_compile(raw, has_variables ? ARN_ALL_VARIABLES : ARN_NO_VARIABLES, keys, arena, &out->arn);
+    out->is_unreadable = out->arn.count < ARN_PARTS && !out->arn.is_everything;
+    return result;
 }
 
 static outcome arn_like(const wanted *want, kim_text given, context *c, kim_arena *scratch)
@@ -126,7 +129,7 @@ static outcome arn_like(const wanted *want, kim_text given, context *c, kim_aren
     a.is_pattern = false; /* a request's wildcard is only a character */
     if (a.count < ARN_PARTS)
         return NO;
-    if (want->arn.count < ARN_PARTS && !want->arn.is_everything)
+    if (want->is_unreadable)
         return NO;
     switch (arn_pattern_match(&want->arn, &a, false, c, scratch)) {
     case ARN_YES:
@@ -157,7 +160,8 @@ static bool parse_number(kim_text text, double *out)
 static int read_number(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
 {
     (void)has_variables, (void)keys, (void)arena;
-    if (!parse_number(raw, &out->number))
+    out->is_unreadable = !parse_number(raw, &out->number);
+    if (out->is_unreadable)
         out->number = NAN;
     return 0;
 }
@@ -242,7 +246,8 @@ static bool parse_date(kim_text text, double *out)
 static int read_date(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
 {
     (void)has_variables, (void)keys, (void)arena;
-    if (!parse_date(raw, &out->number))
+    out->is_unreadable = !parse_date(raw, &out->number);
+    if (out->is_unreadable)
         out->number = NAN;
     return 0;
 }
@@ -272,6 +277,13 @@ static int truth(kim_text text)
     return kim_text_equal_nocase(text, KIM_TEXT("true"))    ? 1
            : kim_text_equal_nocase(text, KIM_TEXT("false")) ? 0
                                                             : -1;
+}
+
+static int read_bool(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
+{
+    int result = read_text(raw, has_variables, keys, arena, out);
+    out->is_unreadable = out->text.parts == NULL && truth(raw) < 0;
+    return result;
 }
 
 static outcome bool_equals(const wanted *want, kim_text given, context *c, kim_arena *scratch)
@@ -327,7 +339,8 @@ static bool parse_address(kim_text text, bool with_prefix, address *out)
 static int read_address(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
 {
     (void)has_variables, (void)keys, (void)arena;
-    if (!parse_address(raw, true, &out->net))
+    out->is_unreadable = !parse_address(raw, true, &out->net);
+    if (out->is_unreadable)
         out->net.family = 0;
     return 0;
 }
@@ -360,6 +373,13 @@ static bool parse_base64(kim_text text, kim_arena *scratch, kim_text *out)
     return true;
 }
 
+static int read_binary(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
+{
+    kim_text bytes;
+    out->is_unreadable = !parse_base64(raw, arena, &bytes);
+    return read_text(raw, has_variables, keys, arena, out);
+}
+
 static outcome binary_equals(const wanted *want, kim_text given, context *c, kim_arena *scratch)
 {
     kim_text a, b;
@@ -390,8 +410,8 @@ static const operator_row operators[] = {
     {"DateLessThanEquals", false, false, read_date, date_less_equal},
     {"DateGreaterThan", false, false, read_date, date_greater},
     {"DateGreaterThanEquals", false, false, read_date, date_greater_equal},
-    {"Bool", false, true, read_text, bool_equals},
-    {"BinaryEquals", false, false, read_text, binary_equals},
+    {"Bool", false, true, read_bool, bool_equals},
+    {"BinaryEquals", false, false, read_binary, binary_equals},
     {"IpAddress", false, false, read_address, in_network},
     {"NotIpAddress", true, false, read_address, in_network},
     {"ArnEquals", false, true, read_arn, arn_like},
@@ -577,10 +597,10 @@ static const term *when_absent(const test *t)
     return constant(t->op->negated);
 }
 
-/* Surely without a value: what it is compared with cannot be equal to it or like it. */
+/* Unreadable, or surely without a value: what it is compared with cannot be equal to it or like it. */
 static bool is_void(const test *t, const wanted *want, context *c)
 {
-    return t->has_variables && (template_filling(&want->text, c) == UNRESOLVED || template_filling(&want->arn.whole, c) == UNRESOLVED);
+    return want->is_unreadable || (t->has_variables && (template_filling(&want->text, c) == UNRESOLVED || template_filling(&want->arn.whole, c) == UNRESOLVED));
 }
 
 /* An answer's values read alike whatever document they come from; those that match nothing are left out. */

@@ -734,6 +734,7 @@ static says resource_says(comparison *c, const rule *one)
             break;
         case ARN_PART:
         case ARN_NOT_KNOWN:
+        case ARN_NO_VALUE_FITS:
             perhaps = true;
             break;
         }
