@@ -52,11 +52,36 @@ bool term_equal(const term *a, const term *b)
     return compare(a, b) == 0;
 }
 
+static kim_texts copy_texts(kim_arena *arena, kim_texts from)
+{
+    kim_text *items = KIM_NEW_ARRAY(arena, kim_text, from.count ? from.count : 1);
+    for (size_t i = 0; items && i < from.count; i++)
+        items[i] = kim_text_copy(arena, from.items[i]);
+    return (kim_texts){items, items ? from.count : 0};
+}
+
+const term *term_copy(kim_arena *arena, const term *t)
+{
+    if (t == &term_true || t == &term_false)
+        return t;
+    term *copy = KIM_NEW(arena, term);
+    const term **items = (const term **)kim_arena_array(arena, t->count ? t->count : 1, sizeof *items);
+    if (copy == NULL || items == NULL)
+        return NULL;
+    *copy = (term){.kind = t->kind, .key = kim_text_copy(arena, t->key), .op = kim_text_copy(arena, t->op), .text = kim_text_copy(arena, t->text),
+                   .values = copy_texts(arena, t->values), .items = items, .count = t->count};
+    for (size_t i = 0; i < t->count; i++)
+        if ((items[i] = term_copy(arena, t->items[i])) == NULL)
+            return NULL;
+    return kim_arena_is_full(arena) ? NULL : copy;
+}
+
 /* ---- operators and their opposites ---- */
 
 static const struct opposite {
     const char *positive, *negated;
 } opposites[] = {
+    {"==", "!="}, /* kim's own */
     {"StringEquals", "StringNotEquals"},
     {"StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"},
     {"StringLike", "StringNotLike"},
@@ -464,9 +489,18 @@ static bool is_among(const term *a, const term *b, bool *apart)
     return all;
 }
 
+/* kim's own tests: of a key that has a value that is so, has() is true. */
+static int relate_to_has(const term *a, const term *b)
+{
+    bool a_has = kim_text_is(a->op, "has"), b_has = kim_text_is(b->op, "has");
+    return kim_text_equal(a->key, b->key) ? (b_has ? IMPLIES : 0) | (a_has ? IMPLIED : 0) : 0;
+}
+
 /* Tests of one key's text, a key with one value: AWS's plain operators are for such keys. */
 static int relate_conditions(const term *a, const term *b)
 {
+    if (kim_text_is(a->op, "has") || kim_text_is(b->op, "has"))
+        return relate_to_has(a, b);
     if (!kim_text_equal_nocase(a->key, b->key))
         return 0;
     if (kim_text_is(a->op, "Null") || kim_text_is(b->op, "Null")) {

@@ -43,6 +43,8 @@ const term *term_and(kim_arena *arena, const term *a, const term *b);
 const term *term_or(kim_arena *arena, const term *a, const term *b);
 
 bool term_equal(const term *a, const term *b);
+/* The same, with all that it holds in arena. */
+const term *term_copy(kim_arena *arena, const term *t);
 /* The term's atoms that were not read, added to texts; [count] in arena. */
 bool term_has_unread(const term *t);
 kim_texts term_unread(const term *t, kim_arena *arena);

@@ -82,10 +82,23 @@ static int read_bool(reader *r, const char *name, const kim_json *value, void *f
     return 0;
 }
 
+/* A membership's order counts though it is 0. */
+static int read_edge_order(reader *r, const char *name, const kim_json *value, void *field)
+{
+    kim_edge *e = field;
+    e->ordered = true;
+    return read_int(r, name, value, &e->order);
+}
+
+/* Unix milliseconds as a number or as its text, or RFC 3339; the number 0 is no time. */
 static int read_time(reader *r, const char *name, const kim_json *value, void *field)
 {
-    int64_t at = kim_json_is(value, KIM_JSON_STRING) ? kim_time_of_text(value->text) : kim_json_int(value, 0);
-    if (at <= 0)
+    bool is_text = kim_json_is(value, KIM_JSON_STRING);
+    const kim_json number = {.type = KIM_JSON_NUMBER, .text = value->text};
+    int64_t at = is_text ? kim_time_of_text(value->text) : 0;
+    if (at == 0)
+        at = !is_text ? kim_json_int(value, -1) : value->text.size ? kim_json_int(&number, -1) : -1;
+    if (at < 0)
         return wrong(r, name, value, "Unix milliseconds or a time such as 2026-11-20T10:00:00Z");
     *(int64_t *)field = at;
     return 0;
@@ -243,6 +256,7 @@ static const key statement_keys[] = {
     {"weight", read_int, offsetof(rule, statement.weight)},
     {"inherit", read_inherit, offsetof(rule, attachment.inherit)},
     {"origin", read_origin, offsetof(rule, attachment.origin)},
+    {"universe", read_text, offsetof(rule, statement.universe)},
     {"condition", read_condition, offsetof(rule, statement.condition)},
     {"eligible", read_bool, offsetof(rule, attachment.eligible)},
     {"starts", read_time, offsetof(rule, attachment.starts_unix_ms)},
@@ -254,7 +268,7 @@ static const key edge_keys[] = {
     {"from", read_text, offsetof(kim_edge, from)},
     {"type", read_edge_kind, offsetof(kim_edge, kind)},
     {"to", read_text, offsetof(kim_edge, to)},
-    {"order", read_int, offsetof(kim_edge, order)},
+    {"order", read_edge_order, 0},
     {"via", read_text, offsetof(kim_edge, via)},
     {"eligible", read_bool, offsetof(kim_edge, eligible)},
     {"condition", read_condition, offsetof(kim_edge, condition)},
@@ -318,6 +332,7 @@ static int name_policies(reader *r, neutral_case *c)
         return kim_fail(r->err, KIM_ERR_LIMIT, "case: %zu statements take more memory than a case may", c->rule_count);
     for (size_t i = 0; i < c->rule_count; i++) {
         c->rules[i].statement.sid = c->rules[i].id;
+        c->rules[i].statement.index = (int64_t)i; /* where it stands: of equal orders the earlier one counts */
         if (c->rules[i].id.size == 0)
             c->rules[i].id = kim_text_format(r->arena, "[%zu]", i);
         sorted[i] = &c->rules[i];

@@ -83,6 +83,7 @@ static const kim_field edge_fields[] = {
     ROW(edge, expires_unix_ms, TIME, "no longer in force from then on"),
     ROW(edge, via, TEXT, "how: `group`, `sts:AssumeRole`, `instance_profile`", KEY, .max_bytes = ID),
     ROW(edge, to_scope, TEXT, "the scope that defines `to`; absent: the record's own", KEY, .max_bytes = ID),
+    ROW(edge, ordered, BOOL, "`order` counts though it is 0"),
 };
 
 static const kim_field resource_fields[] = {

@@ -4,7 +4,6 @@
  */
 #include "tests/support/cmocka.h"
 
-#include "controller/evaluate/kim_condition.h"
 #include "controller/evaluate/terms.h"
 
 static kim_arena *arena;
@@ -130,53 +129,6 @@ static void what_was_not_read_is_named_once_and_apart_from_what_is_known(void **
     assert_written(all, "[{\"key\":\"a\",\"op\":\"StringEquals\",\"values\":[\"x\"]}]");
 }
 
-static key_value look(void *from, kim_text key)
-{
-    static const kim_text hmi = {"HMI-3", 5}, seven = {"7", 1};
-    (void)from;
-    if (kim_text_is(key, "station"))
-        return (key_value){KEY_GIVEN, {&hmi, 1}};
-    if (kim_text_is(key, "level"))
-        return (key_value){KEY_GIVEN, {&seven, 1}};
-    return (key_value){.state = kim_text_is(key, "open") ? KEY_UNKNOWN : KEY_ABSENT};
-}
-
-static void assert_neutral(const char *text, const term *expected)
-{
-    kim_error err = {0};
-    const term *t = kim_condition_decide(kim_text_of(text), look, NULL, arena, &err);
-    if (t != expected)
-        fail_msg("%s: %s", text, t ? "another answer" : err.message);
-}
-
-static void the_neutral_language_compares_joins_and_negates(void **state)
-{
-    (void)state;
-    assert_neutral("station == \"HMI-3\"", &term_true);
-    assert_neutral("station != \"HMI-3\"", &term_false);
-    assert_neutral("station in [\"HMI-1\", \"HMI-3\"]", &term_true);
-    assert_neutral("level >= 7 && level < 8", &term_true);
-    assert_neutral("!(level > 7) || station == \"x\"", &term_true);
-    assert_neutral("shift == \"day\"", &term_false);
-    assert_neutral("shift != \"day\"", &term_true);
-    assert_neutral("has(station) && !has(shift)", &term_true);
-    assert_neutral("station == \"x\" || station == \"y\" && level == 7", &term_false);
-}
-
-static void a_neutral_condition_that_is_none_is_refused_with_its_place(void **state)
-{
-    static const char *const wrong[] = {"", "station", "station ==", "station == \"HMI", "(level > 1", "level > 1)", "station in \"x\"", "== \"x\"", "a == \"b\" &&"};
-    char deep[400] = "";
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        kim_error err = {0};
-        assert_null(kim_condition_decide(kim_text_of(wrong[i]), look, NULL, arena, &err));
-        assert_non_null(strstr(err.message, "at byte"));
-    }
-    memset(deep, '(', sizeof deep - 1);
-    assert_null(kim_condition_decide(kim_text_of(deep), look, NULL, arena, NULL));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,8 +140,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_term_that_no_value_can_change_is_settled, start, stop),
         cmocka_unit_test_setup_teardown(what_cannot_be_together_is_settled_too, start, stop),
         cmocka_unit_test_setup_teardown(what_was_not_read_is_named_once_and_apart_from_what_is_known, start, stop),
-        cmocka_unit_test_setup_teardown(the_neutral_language_compares_joins_and_negates, start, stop),
-        cmocka_unit_test_setup_teardown(a_neutral_condition_that_is_none_is_refused_with_its_place, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * fuzz_condition.c - any text is a condition or is refused; patterns relate as their matches show.
  *
  * The first byte chooses: 'a' AWS's Condition element, 'k' the neutral language, 'w' two patterns and a
- * text, a line each, 'l' a wildcard language's name, pattern and text.
+ * text, a line each, 'l' a wildcard language's name, two patterns and a text.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +58,14 @@ static kim_text line(kim_text *rest)
     return one;
 }
 
+static bool is_ascii(kim_text text)
+{
+    bool is = true;
+    for (size_t i = 0; i < text.size; i++)
+        is &= (unsigned char)text.bytes[i] < 0x80;
+    return is;
+}
+
 static void try_patterns(kim_text text)
 {
     kim_text a = line(&text), b = line(&text);
@@ -66,22 +74,36 @@ static void try_patterns(kim_text text)
     glob_relation relation = glob_relate(a, b);
     if (glob_match(a, text) && glob_match(b, text) && relation == GLOB_DISJOINT)
         abort();
-    bool is_utf8 = true; /* a question mark takes a whole character */
-    for (size_t i = 0; i < text.size; i++)
-        is_utf8 &= (unsigned char)text.bytes[i] < 0x80;
-    if (is_utf8 && glob_match(a, text) && !glob_match(b, text) && relation == GLOB_WITHIN)
+    if (is_ascii(text) /* a question mark takes a whole character */ && glob_match(a, text) && !glob_match(b, text) && relation == GLOB_WITHIN)
         abort();
 }
 
-static void try_language(kim_text text)
+/* What matches a pattern that lies in another matches that one too. */
+static void try_language(kim_text text, kim_arena *arena)
 {
     const language *l = language_find(line(&text));
-    kim_text pattern = line(&text);
-    kim_error err;
-    if (l && pattern.size < 256) {
-        language_match(l, pattern, text, false, &err);
-        language_match_action(l, pattern, text, true, &err);
+    kim_text first = line(&text), second = line(&text);
+    matcher *m = matcher_new(NULL);
+    for (int use = 0; l && m && use < 2 && first.size < 256 && second.size < 256; use++) {
+        pattern a, b;
+        kim_error err;
+        if (pattern_read(l, (pattern_use)use, first, false, arena, &a, &err) < 0 || pattern_read(l, (pattern_use)use, second, false, arena, &b, &err) < 0)
+            continue;
+        pattern_relation relation = first.size < 64 && second.size < 64 ? pattern_relate(&a, &b, m) : RELATE_SOME;
+        pattern_match in_a = pattern_matches(&a, text, m), in_b = pattern_matches(&b, text, m);
+        if (in_a == MATCH_YES && ((in_b == MATCH_NO && relation == RELATE_ALL && is_ascii(text)) || (in_b == MATCH_YES && relation == RELATE_NONE)))
+            abort();
     }
+    matcher_free(m);
+}
+
+static void try_kim(kim_text text, kim_arena *arena)
+{
+    kim_error err;
+    const kim_test *test = kim_test_read(text, arena, &err);
+    const term *t = test ? kim_test_decide(test, look, NULL, arena) : NULL;
+    if (t && !kim_arena_is_full(arena))
+        term_settle(t);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -89,15 +111,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     kim_arena *arena = kim_arena_new((size_t)1 << 22);
     if (size > 1 && size < 16384 && arena) {
         kim_text text = {(const char *)bytes + 1, size - 1};
-        kim_error err;
         if (bytes[0] == 'a')
             try_aws(text, arena);
         else if (bytes[0] == 'k')
-            kim_condition_decide(text, look, NULL, arena, &err);
+            try_kim(text, arena);
         else if (bytes[0] == 'w')
             try_patterns(text);
         else if (bytes[0] == 'l')
-            try_language(text);
+            try_language(text, arena);
     }
     kim_arena_free(arena);
     return 0;

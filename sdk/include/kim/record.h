@@ -98,6 +98,7 @@ typedef struct kim_edge {
     int64_t starts_unix_ms, expires_unix_ms;
     kim_text via;       /* key: how: "sts:AssumeRole", "group", "instance_profile" */
     kim_text to_scope;  /* key: the scope that defines `to`; absent: this record's own */
+    bool ordered;       /* `order` counts though it is 0 */
 } kim_edge;
 
 typedef struct kim_resource {
