@@ -348,6 +348,8 @@ static void explain_denied(gcp_state *s, const term *granted, const term *denied
     if (term_settle(denied)->kind == TERM_TRUE) {
         out->reason = EXPLICIT_DENY;
         explain(s, 1u << GCP_DENY_LAYER, true, out);
+        if (out->because_count == 0) /* one of several, whichever way it is */
+            explain(s, 1u << GCP_DENY_LAYER, false, out);
     } else if (is_never(granted)) {
         out->reason = IMPLICIT_DENY;
         explain(s, 0, true, out);
@@ -375,7 +377,9 @@ static int decide(gcp_state *s, answer *out, kim_error *err)
         explain_denied(s, granted, denied, eligible, out);
     else if (out->verdict == ALLOWED)
         explain(s, 1u << GCP_ALLOW_LAYER, true, out);
-    else
+    if (out->verdict == ALLOWED && out->because_count == 0)
+        explain(s, 1u << GCP_ALLOW_LAYER, false, out);
+    if (out->verdict == UNKNOWN || out->verdict == CONDITIONAL)
         explain(s, 1u << GCP_ALLOW_LAYER | 1u << GCP_DENY_LAYER | (within == &term_true ? 0 : 1u << GCP_BOUNDARY_LAYER), false, out);
     return kim_arena_is_full(scratch) ? no_memory(err) : 0;
 }

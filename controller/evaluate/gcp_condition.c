@@ -95,14 +95,13 @@ static bool is_part_of_given(const question *q, kim_text path)
     return false;
 }
 
-static bool begins_an_attribute(kim_text path)
+/* Could the request have it? Not "request" itself, nor what no policy can ask for. */
+static bool is_attribute(kim_text path)
 {
-    static const char *const heads[] = {"request", "resource", "destination", "origin", "api", "principal", "compute"};
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-        size_t size = strlen(heads[i]);
-        if (kim_text_starts_with(path, (kim_text){heads[i], size}) && (path.size == size || path.bytes[size] == '.'))
-            return true;
-    }
+    static const char *const heads[] = {"request.", "resource.", "destination.", "origin."};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (kim_text_starts_with(path, kim_text_of(heads[i])))
+            return !kim_text_is(path, "request.auth");
     return false;
 }
 
@@ -125,7 +124,7 @@ static cel_value look_request(const asking *a, kim_text path, kim_arena *scratch
         return cel_absent();
     if (is_among(q->known_present, path))
         return cel_unknown(scratch, path);
-    return q->discover && begins_an_attribute(path) ? cel_unknown(scratch, path) : cel_absent();
+    return q->discover && is_attribute(path) ? cel_unknown(scratch, path) : cel_absent();
 }
 
 static cel_value look(void *from, kim_text path, kim_arena *scratch)
@@ -181,6 +180,8 @@ static cel_value ask_tag(void *from, const cel_value *arguments, size_t count, k
         return cel_failed(scratch, "the binding of a boundary knows no tags");
     if (!is_string(arguments[0]) || (count > 1 && !is_string(arguments[1])))
         return cel_failed(scratch, "no such overload");
+    if (a->rq->tag)
+        return cel_bool(a->rq->tag(a->rq->from, arguments[0].text, count > 1 ? arguments[1].text : KIM_NO_TEXT));
     kim_text value = find_tag(a->rq, arguments[0].text, &untold);
     a->untold |= untold;
     if (untold)

@@ -30,6 +30,8 @@ typedef struct gcp_request {
     size_t depth;
     bool is_complete;      /* what is not in the estate does not exist */
     kim_arena *scratch;
+    bool (*tag)(void *from, kim_text key, kim_text value); /* has it the tag? value absent: any; NULL: the chain's places tell */
+    void *from;
 } gcp_request;
 
 /* Never fails for what the text says: a condition that cannot be read is kept as such. NULL: no memory. */

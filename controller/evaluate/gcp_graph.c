@@ -428,11 +428,16 @@ const term *gcp_asker_in(const gcp_asker *asker, uint32_t node, const gcp_reques
         if (holds < 0)
             any = term_or(rq->scratch, any, term_of(rq->scratch, TERM_UNREAD, open_words(&n->member, rq->scratch)));
         for (uint32_t i = 0; i < n->down_count; i++) {
-            uint32_t to = g->edges[n->down + i].to;
-            if (g->nodes[to].holds_open && a->seen[to] != a->walk) {
-                a->seen[to] = a->walk;
-                a->path[count++] = to;
-            }
+            const gcp_edge *e = &g->edges[n->down + i];
+            if (!g->nodes[e->to].holds_open || a->seen[e->to] == a->walk)
+                continue;
+            const term *holds_now = is_conditional(e) ? edge_holds(g, e, rq) : &term_true;
+            if (holds_now == NULL)
+                return NULL;
+            if (holds_now == &term_false) /* under a condition it is followed as if it held: what is in it is not known anyway */
+                continue;
+            a->seen[e->to] = a->walk;
+            a->path[count++] = e->to;
         }
     }
     return any;
