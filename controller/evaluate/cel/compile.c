@@ -7,6 +7,7 @@
  * as to cel-go, for the rest of the expression may decide without it.
  */
 #include "controller/evaluate/cel/functions.h"
+#include "controller/evaluate/cel/regex.h"
 #include "controller/evaluate/cel/syntax.h"
 
 typedef struct scope {
@@ -70,6 +71,9 @@ static int bind_call(compiler *c, cel_node *n)
     n->builtin = builtin_find(n->name);
     if (n->builtin ? n->builtin->count && n->builtin->count != n->count : n->count == 0)
         return refuse_count(c, n);
+    const cel_node *pattern = n->count == 2 && kim_text_is(n->name, "matches") ? n->items[1] : NULL;
+    if (pattern && pattern->kind == NODE_CONSTANT && pattern->value.type == CEL_STRING)
+        n->pattern = regex_compile(pattern->value.text, c->arena, NULL); /* NULL: an error where it is evaluated */
     return 0;
 }
 

@@ -234,6 +234,7 @@ static cel_value perform(evaluation *e, const cel_node *n, const cel_value *argu
 {
     if (n->function)
         return n->function->call(e->scope->from, arguments, count, e->arena);
+    e->pattern = n->pattern;
     if (n->builtin)
         return n->builtin->call(e, arguments, count);
     return cel_failed(e->arena, "no such overload: %.*s", KIM_PRINT(n->name));

@@ -334,17 +334,32 @@ static cel_value ends_with(evaluation *e, values v, size_t count)
     return are_strings(v) ? cel_bool(kim_text_ends_with(v[0].text, v[1].text)) : no_such_overload();
 }
 
-static cel_value matches(evaluation *e, values v, size_t count)
+/* A pattern that is no constant is compiled each time; the memory that takes stands for the work. */
+static const regex *compiled(evaluation *e, kim_text pattern, cel_value *failed)
 {
     kim_error why = {0};
+    size_t before = kim_arena_used(e->arena);
+    const regex *r = regex_compile(pattern, e->arena, &why);
+    if (r == NULL && why.code != KIM_ERR_INPUT)
+        *failed = break_off(e, why.code, why.message);
+    else if (r == NULL)
+        *failed = cel_failed(e->arena, "error parsing regexp: %s", why.message);
+    else if (!spend(e, (kim_arena_used(e->arena) - before) / 16))
+        *failed = fault("broken off");
+    return e->broken ? NULL : r;
+}
+
+static cel_value matches(evaluation *e, values v, size_t count)
+{
+    cel_value failed;
     (void)count;
     if (!are_strings(v))
         return no_such_overload();
-    regex *r = regex_compile(v[1].text, e->arena, &why);
+    const regex *r = e->pattern ? e->pattern : compiled(e, v[1].text, &failed);
     if (r == NULL)
-        return why.code == KIM_ERR_NOMEM ? break_off(e, why.code, why.message) : cel_failed(e->arena, "error parsing regexp: %s", why.message);
+        return failed;
     if (!spend(e, regex_cost(r, v[0].text)))
-        return no_such_overload();
+        return fault("broken off");
     int matched = regex_search(r, v[0].text, e->arena);
     return matched < 0 ? break_off(e, KIM_ERR_NOMEM, "no memory to evaluate an expression") : cel_bool(matched);
 }

@@ -45,6 +45,7 @@ struct cel_node {
     kim_text name;
     kim_text path;
     cel_value value;
+    const struct regex *pattern;  /* of a call of matches() with a constant that is a pattern */
     const builtin *builtin;       /* of a call; NULL: */
     const cel_function *function; /* the host's; NULL too: nobody knows it */
 };

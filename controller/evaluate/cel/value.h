@@ -12,6 +12,7 @@ typedef struct evaluation {
     const cel_scope *scope;
     kim_arena *arena;
     cel_value *locals; /* of the macros around, by slot */
+    const struct regex *pattern; /* of the call that is being made, where it is a constant */
     size_t steps;
     bool broken;
     kim_error *err;
