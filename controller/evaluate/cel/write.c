@@ -186,11 +186,12 @@ static level level_of(const cel_node *n)
 
 static void put_node(writer *w, const cel_node *n, level at_least);
 
-static void put_all(writer *w, cel_node *const *items, size_t count, const char *between, level at_least)
+/* A node's items from one of them on. */
+static void put_items(writer *w, const cel_node *n, uint32_t from, const char *between, level at_least)
 {
-    for (size_t i = 0; i < count; i++) {
-        put_string(w, i ? between : "");
-        put_node(w, items[i], at_least);
+    for (uint32_t i = from; i < n->count; i++) {
+        put_string(w, i > from ? between : "");
+        put_node(w, n->items[i], at_least);
     }
 }
 
@@ -234,7 +235,7 @@ static void put_call(writer *w, const cel_node *n)
         }
         put(w, n->name);
         put_string(w, "(");
-        put_all(w, n->items + n->is_method, n->count - n->is_method, ", ", CHOICE);
+        put_items(w, n, n->is_method, ", ", CHOICE);
         put_string(w, ")");
     }
 }
@@ -250,7 +251,7 @@ static void put_fold(writer *w, const cel_node *n)
     put_string(w, "(");
     put(w, n->name);
     put_string(w, ", ");
-    put_all(w, n->items + 1, n->count - 1, ", ", CHOICE);
+    put_items(w, n, 1, ", ", CHOICE);
     put_string(w, ")");
 }
 
@@ -268,7 +269,9 @@ static void put_map(writer *w, const cel_node *n)
     put_string(w, "{");
     for (uint32_t i = 0; i < n->count; i += 2) {
         put_string(w, i ? ", " : "");
-        put_all(w, n->items + i, 2, ": ", CHOICE);
+        put_node(w, n->items[i], CHOICE);
+        put_string(w, ": ");
+        put_node(w, n->items[i + 1], CHOICE);
     }
     put_string(w, "}");
 }
@@ -296,10 +299,10 @@ static void put_bare(writer *w, const cel_node *n)
         put_call(w, n);
         break;
     case NODE_AND:
-        put_all(w, n->items, n->count, " && ", RELATION);
+        put_items(w, n, 0, " && ", RELATION);
         break;
     case NODE_OR:
-        put_all(w, n->items, n->count, " || ", AND);
+        put_items(w, n, 0, " || ", AND);
         break;
     case NODE_CHOICE:
         put_node(w, n->items[0], OR);
@@ -310,7 +313,7 @@ static void put_bare(writer *w, const cel_node *n)
         break;
     case NODE_LIST:
         put_string(w, "[");
-        put_all(w, n->items, n->count, ", ", CHOICE);
+        put_items(w, n, 0, ", ", CHOICE);
         put_string(w, "]");
         break;
     case NODE_MAP:
