@@ -116,6 +116,20 @@ arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool exten
     return worst;
 }
 
+kim_text arn_pattern_text(const arn_pattern *pattern, bool extend, kim_arena *arena)
+{
+    bool is_short = extend && pattern->count < ARN_PARTS && !pattern->is_everything;
+    if (!is_short && (pattern->raw.size < 2 || memmem(pattern->raw.bytes, pattern->raw.size, "${", 2) == NULL))
+        return pattern->raw;
+    kim_text all = KIM_TEXT("");
+    for (size_t i = 0; i < (is_short ? (size_t)ARN_PARTS : pattern->count); i++) {
+        const template *part = &pattern->parts[i];
+        kim_text text = i >= pattern->count ? KIM_TEXT("*") : part->parts ? part->raw : template_literal(part->raw, arena);
+        all = kim_text_format(arena, "%.*s%s%.*s", KIM_PRINT(all), i ? ":" : "", KIM_PRINT(text));
+    }
+    return all;
+}
+
 const term *arn_pattern_resolves(const arn_pattern *pattern, context *c, kim_arena *scratch)
 {
     const term *all = &term_true;

@@ -58,6 +58,9 @@ typedef enum arn_match {
 /* extend: a pattern of fewer than six parts has "*" for the missing ones (identity policies) */
 arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool extend, context *c, kim_arena *scratch);
 
+/* The pattern as a document with variables, and without short ARNs, writes it; in arena. */
+kim_text arn_pattern_text(const arn_pattern *pattern, bool extend, kim_arena *arena);
+
 /* That no variable of it is ARN_UNRESOLVED, where one is not known: template_resolves. */
 const term *arn_pattern_resolves(const arn_pattern *pattern, context *c, kim_arena *scratch);
 

@@ -94,7 +94,7 @@ static const term *in_resources(deciding *d, const rule *one, bool extends)
                 continue;
             /* fall through */
         case ARN_PART:
-            part = term_of(ev->scratch, TERM_RESOURCE, one->resources[i]->raw);
+            part = term_of(ev->scratch, TERM_RESOURCE, arn_pattern_text(one->resources[i], extends, ev->scratch));
             any = term_or(ev->scratch, any, part);
             break;
         }
@@ -498,11 +498,12 @@ static weight weigh_endpoint(deciding *d)
 }
 
 /* Block Public Access: a public policy counts for the bucket's own account and for services alone. */
-static void restrict_public(deciding *d, sides *s)
+static void restrict_public(deciding *d, kim_text action, sides *s)
 {
     aws_request *r = &d->request;
     bool own = is_of_account(&r->caller) && r->caller_account == r->resource_account;
-    if (own || r->caller.kind == CALLER_SERVICE || r->target == NULL || !kim_text_is(arn_service(&r->resource), "s3"))
+    bool is_s3 = kim_text_is(arn_service(&r->resource), "s3") || kim_text_starts_with(action, KIM_TEXT("s3:"));
+    if (own || r->caller.kind == CALLER_SERVICE || r->target == NULL || !is_s3)
         return;
     const kim_record *bucket = r->target->resource;
     const kim_record *scope = r->resource_account ? r->resource_account->scope : NULL;
@@ -541,7 +542,7 @@ static sides weigh_all(deciding *d, kim_text action)
     add_missing_policy(d, action, &s.resource);
     if (is_owner_at_his_policy(r, action))
         s.resource.deny = &term_false;
-    restrict_public(d, &s);
+    restrict_public(d, action, &s);
     s.scp = bound && !r->caller_account->is_management ? weigh_chain(d, r->caller_account, &SCP) : open;
     kim_text service = {action.bytes, (size_t)((const char *)memchr(action.bytes, ':', action.size) - action.bytes)};
     const catalogue_service *known = ev->cat ? catalogue_service_find(ev->cat, service) : NULL;

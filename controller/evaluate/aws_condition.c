@@ -41,7 +41,7 @@ typedef struct test {
     quantifier quantifier;
     bool if_exists;
     uint32_t key;
-    kim_text key_text;          /* as written */
+    kim_text key_text;          /* as first written */
     kim_text op_text;           /* as AWS spells it, without an IfExists that changes nothing */
     kim_texts raw;              /* as written */
     const wanted *values;       /* [raw.count] */
@@ -519,6 +519,11 @@ const aws_condition *aws_condition_compile(kim_text json, bool has_variables, ke
             test *t = &tests[condition->count++];
             t->key_text = block->members[k].name;
             t->key = key_table_add(keys, t->key_text);
+            if (t->key == UINT32_MAX) {
+                kim_fail(err, KIM_ERR_NOMEM, "no memory for a condition");
+                return NULL;
+            }
+            t->key_text = key_table_spelling(keys, t->key);
             if (parse_operator(root->members[i].name, arena, t, err) < 0 ||
                 read_values(block->members[k].value, has_variables, keys, arena, t, err) < 0)
                 return NULL;
@@ -560,29 +565,6 @@ static outcome among(const test *t, kim_text given, context *c, kim_arena *scrat
     return best;
 }
 
-/* "${" of a document without variables, as one with variables writes that text: "${$}{". */
-static kim_text without_variables(kim_text value, kim_arena *scratch)
-{
-    static const kim_text opening = {"${$}{", 5};
-    size_t count = 0;
-    for (size_t i = 0; i + 1 < value.size; i++)
-        count += value.bytes[i] == '$' && value.bytes[i + 1] == '{';
-    char *bytes = count ? kim_arena_bytes(scratch, value.size + count * (opening.size - 2)) : NULL;
-    if (bytes == NULL)
-        return value;
-    size_t size = 0;
-    for (size_t i = 0; i < value.size; i++) {
-        if (value.bytes[i] == '$' && i + 1 < value.size && value.bytes[i + 1] == '{') {
-            memcpy(bytes + size, opening.bytes, opening.size);
-            size += opening.size;
-            i++;
-        } else {
-            bytes[size++] = value.bytes[i];
-        }
-    }
-    return (kim_text){bytes, size};
-}
-
 static const term *constant(bool value)
 {
     return value ? &term_true : &term_false;
@@ -603,14 +585,14 @@ static bool is_void(const test *t, const wanted *want, context *c)
     return want->is_unreadable || (t->has_variables && (template_filling(&want->text, c) == UNRESOLVED || template_filling(&want->arn.whole, c) == UNRESOLVED));
 }
 
-/* An answer's values read alike whatever document they come from; those that match nothing are left out. */
-static kim_texts values_of(const test *t, context *c, kim_arena *scratch)
+/* An answer's values read alike whatever document they come from; those that match nothing are left out, if so wanted. */
+static kim_texts values_of(const test *t, bool all, context *c, kim_arena *scratch)
 {
     kim_text *values = KIM_NEW_ARRAY(scratch, kim_text, t->raw.count ? t->raw.count : 1);
     size_t count = 0;
     for (size_t i = 0; values && i < t->raw.count; i++)
-        if (!is_void(t, &t->values[i], c))
-            values[count++] = t->has_variables || !t->op->variables ? t->raw.items[i] : without_variables(t->raw.items[i], scratch);
+        if (all || !is_void(t, &t->values[i], c))
+            values[count++] = t->has_variables || !t->op->variables ? t->raw.items[i] : template_literal(t->raw.items[i], scratch);
     return (kim_texts){values, count};
 }
 
@@ -623,7 +605,7 @@ static const term *is_absent(const test *t, kim_arena *scratch)
 /* The test as a term. present: the key is there, so IfExists is moot. */
 static const term *itself(const test *t, bool present, context *c, kim_arena *scratch)
 {
-    kim_texts values = values_of(t, c, scratch);
+    kim_texts values = values_of(t, false, c, scratch);
     kim_text op = t->op_text;
     bool asks_for_any = t->quantifier == EACH_ONE || (t->quantifier == FOR_ANY) != t->op->negated;
     if (values.items && values.count == 0 && asks_for_any) { /* nothing can match */
@@ -633,7 +615,7 @@ static const term *itself(const test *t, bool present, context *c, kim_arena *sc
     }
     if (t->if_exists && present)
         strip_suffix(&op, KIM_TEXT("IfExists"));
-    return term_condition(scratch, t->key_text, op, values.count ? values : t->raw);
+    return term_condition(scratch, t->key_text, op, values.count ? values : values_of(t, true, c, scratch));
 }
 
 static const term *decide_null(const test *t, key_value value, kim_arena *scratch)

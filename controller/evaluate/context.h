@@ -18,6 +18,7 @@ uint32_t key_table_add(key_table *keys, kim_text name);
 uint32_t key_table_find(const key_table *keys, kim_text name); /* UINT32_MAX: no rule mentions it */
 uint32_t key_table_count(const key_table *keys);
 kim_text key_table_name(const key_table *keys, uint32_t key); /* lower case */
+kim_text key_table_spelling(const key_table *keys, uint32_t key); /* as it was first written: one for all */
 
 typedef enum key_state {
     KEY_ABSENT,  /* the request surely lacks it */

@@ -60,6 +60,28 @@ int template_compile(kim_text raw, bool has_variables, key_table *keys, kim_aren
     return 0;
 }
 
+kim_text template_literal(kim_text value, kim_arena *arena)
+{
+    static const kim_text opening = {"${$}{", 5};
+    size_t count = 0;
+    for (size_t i = 0; i + 1 < value.size; i++)
+        count += value.bytes[i] == '$' && value.bytes[i + 1] == '{';
+    char *bytes = count ? kim_arena_bytes(arena, value.size + count * (opening.size - 2)) : NULL;
+    if (bytes == NULL)
+        return value;
+    size_t size = 0;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.bytes[i] == '$' && i + 1 < value.size && value.bytes[i + 1] == '{') {
+            memcpy(bytes + size, opening.bytes, opening.size);
+            size += opening.size;
+            i++;
+        } else {
+            bytes[size++] = value.bytes[i];
+        }
+    }
+    return (kim_text){bytes, size};
+}
+
 typedef struct piece {
     kim_text text;
     bool wild, any;

@@ -25,6 +25,9 @@ typedef struct template {
     size_t count;
 } template;
 
+/* A text in which "${" is text, as a document with variables writes it: "${$}{". */
+kim_text template_literal(kim_text value, kim_arena *arena);
+
 /* Errors: -1 only without memory. */
 int template_compile(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, template *out);
 

@@ -461,6 +461,12 @@ static bool compares_texts(kim_text op)
     return kim_text_is(op, "StringEquals") || kim_text_is(op, "StringLike");
 }
 
+/* A positive operator does not, but for these. */
+static bool holds_when_absent(kim_text op)
+{
+    return kim_text_ends_with(op, KIM_TEXT("IfExists")) || kim_text_starts_with(op, KIM_TEXT("ForAllValues:"));
+}
+
 static glob_relation relate_values(const term *a, size_t i, const term *b, size_t k)
 {
     bool a_is_text = kim_text_is(a->op, "StringEquals"), b_is_text = kim_text_is(b->op, "StringEquals");
@@ -503,9 +509,9 @@ static int relate_conditions(const term *a, const term *b)
         return relate_to_has(a, b);
     if (!kim_text_equal_nocase(a->key, b->key))
         return 0;
-    if (kim_text_is(a->op, "Null") || kim_text_is(b->op, "Null")) {
+    if (kim_text_is(a->op, "Null") || kim_text_is(b->op, "Null")) { /* kept as "absent" */
         const term *other = kim_text_is(a->op, "Null") ? b : a;
-        return compares_texts(other->op) ? EXCLUDES : 0; /* Null is kept as "absent" */
+        return !holds_when_absent(other->op) ? EXCLUDES : other == b ? IMPLIES : IMPLIED;
     }
     if (!compares_texts(a->op) || !compares_texts(b->op))
         return 0;
