@@ -308,10 +308,10 @@ static int read_some(frame_stream *stream, kim_error *err)
         return 0;
     if (got < 0 && errno != ECONNRESET)
         return kim_fail(err, KIM_ERR_IO, "frame socket: %s", strerror(errno));
-    if (got <= 0)
-        stream->closed = true;
-    else
-        stream->in.end += (size_t)got;
+    stream->closed = got <= 0;
+    if (got < 0)
+        return 1; /* a reset: message is as it was, and control was never written */
+    stream->in.end += (size_t)got;
     return keep_descriptors(stream, &message, err) < 0 ? -1 : 1;
 }
 

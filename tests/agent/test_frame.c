@@ -224,6 +224,39 @@ static void what_came_before_the_other_side_went_can_still_be_read(void **state)
     assert_int_equal(err.code, KIM_ERR_STOPPED);
 }
 
+/* Leaves on the stack, for whoever reads what it did not write, control messages that bring `descriptor`. */
+static __attribute__((noinline)) void leave_on_stack(size_t phase, int descriptor)
+{
+    uint64_t words[1024];
+    const uint64_t message[] = {CMSG_LEN(sizeof(int)), (uint64_t)SCM_RIGHTS << 32 | SOL_SOCKET, (uint64_t)(unsigned)descriptor};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        words[i] = message[(i + phase) % 3];
+    __asm__ volatile("" : : "r"(words) : "memory");
+}
+
+/* The other side was killed with frames unread: then the kernel says only that, and writes nothing. */
+static void an_end_that_is_a_reset_brings_no_descriptors(void **state)
+{
+    (void)state;
+    for (size_t phase = 0; phase < 3; phase++) {
+        int sockets[2], ours = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        frame f;
+        kim_error err = {0};
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+        frame_stream *s = frame_stream_new(sockets[0], NULL);
+        send_text(s, 1, "never read", -1);
+        assert_int_equal(frame_flush(s, NULL), 1);
+        close(sockets[1]);
+        leave_on_stack(phase, ours);
+        assert_int_equal(frame_next(s, &f, &err), -1);
+        assert_int_equal(err.code, KIM_ERR_STOPPED);
+        frame_stream_free(s);
+        assert_int_equal(fcntl(ours, F_GETFD), FD_CLOEXEC); /* nobody took it for one that came, and closed it */
+        close(ours);
+        close(sockets[0]);
+    }
+}
+
 static void waiting_ends_at_its_deadline(void **state)
 {
     pair *p = *state;
@@ -244,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_frame_cut_short_anywhere_is_refused_at_the_end_and_never_read),
         cmocka_unit_test_setup_teardown(a_claim_of_more_than_a_frame_may_have_is_refused_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_before_the_other_side_went_can_still_be_read, setup, teardown),
+        cmocka_unit_test(an_end_that_is_a_reset_brings_no_descriptors),
         cmocka_unit_test_setup_teardown(waiting_ends_at_its_deadline, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
