@@ -19,6 +19,7 @@ enum {
     COMPARE_MAX_CONTEXTS = 4096,  /* tried for one kind of action */
     COMPARE_MAX_ATTRIBUTES = 6,   /* with a value in a context that is tried */
     COMPARE_MAX_VALUES = 8,       /* tried for one attribute */
+    OPERATIONS_MAX_DEPTH = 16,    /* lists in lists of operations */
 };
 
 typedef enum says { SAYS_NO, SAYS_YES, SAYS_PERHAPS } says;
@@ -588,7 +589,7 @@ typedef struct operation_list {
 static void gather_operations(operation_list *out, const kim_json *value, int depth)
 {
     static const char *const inner[] = {"operations", "resourceTypes", "value"};
-    if (depth > 4)
+    if (depth > OPERATIONS_MAX_DEPTH)
         return;
     if (kim_json_is(value, KIM_JSON_ARRAY)) {
         for (size_t i = 0; i < value->count; i++)
@@ -612,10 +613,10 @@ static void gather_operations(operation_list *out, const kim_json *value, int de
 static size_t count_values(const kim_json *value, int depth)
 {
     size_t total = 1;
-    if (depth <= 8 && kim_json_is(value, KIM_JSON_ARRAY))
+    if (depth <= OPERATIONS_MAX_DEPTH && kim_json_is(value, KIM_JSON_ARRAY))
         for (size_t i = 0; i < value->count; i++)
             total += count_values(&value->items[i], depth + 1);
-    if (depth <= 8 && kim_json_is(value, KIM_JSON_OBJECT))
+    if (depth <= OPERATIONS_MAX_DEPTH && kim_json_is(value, KIM_JSON_OBJECT))
         for (size_t i = 0; i < value->count; i++)
             total += count_values(value->members[i].value, depth + 1);
     return total;
@@ -659,7 +660,8 @@ static int write_plane(const azure_model *m, const azure_role *role, azure_unive
     if (list.failed)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a list of actions");
     kim_json_key(writer, name);
-    kim_json_put_texts(writer, (kim_texts){list.items, list.count});
+    static const kim_text nothing[1];
+    kim_json_put_texts(writer, (kim_texts){list.count ? list.items : nothing, list.count});
     return 0;
 }
 

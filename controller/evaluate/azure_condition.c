@@ -462,6 +462,7 @@ struct azure_condition {
     const operator_row *op;
     quantifier how;
     operand left, right;           /* right: the patterns of action and sub-operation */
+    bool asks_existence;           /* of a comparison: Exists on its left attribute stands elsewhere in the condition */
     bool value;                    /* of a constant */
 };
 
@@ -479,6 +480,7 @@ typedef struct parser {
     kim_arena *arena;
     kim_text fault;    /* the first one; absent: none */
     int depth;
+    size_t existence;  /* how often Exists was read */
 } parser;
 
 static const azure_condition *fail(parser *p, const char *what)
@@ -731,6 +733,7 @@ static const azure_condition *parse_matches(parser *p, node_kind kind)
 static const azure_condition *parse_exists(parser *p, bool positive)
 {
     azure_condition *c = node(p, EXISTS), *inverse = positive ? c : node(p, NOT);
+    p->existence++;
     next(p);
     token_kind open = p->kind;
     if (open == OPEN || open == OPEN_SET)
@@ -888,6 +891,23 @@ static const azure_condition *parse_any(parser *p)
     return parse_row(p, ANY, OR, parse_all);
 }
 
+/* So that `NOT Exists x AND x StringEquals 'a'` is seen to be nothing. */
+static void mark_existence(azure_condition *c, uint32_t key)
+{
+    for (size_t i = 0; i < c->count; i++)
+        mark_existence((azure_condition *)(uintptr_t)c->items[i], key);
+    if (c->kind == COMPARE && c->left.is_attribute && c->left.key == key)
+        c->asks_existence = true;
+}
+
+static void find_existence(const azure_condition *c, azure_condition *whole)
+{
+    for (size_t i = 0; i < c->count; i++)
+        find_existence(c->items[i], whole);
+    if (c->kind == EXISTS && whole->kind != EXISTS)
+        mark_existence(whole, c->left.key);
+}
+
 const azure_condition *azure_condition_compile(kim_text text, text_map *keys, kim_arena *arena, kim_text *unread)
 {
     parser p = {.rest = text, .whole = text, .begin = text.bytes, .keys = keys, .arena = arena};
@@ -900,6 +920,8 @@ const azure_condition *azure_condition_compile(kim_text text, text_map *keys, ki
         fail(&p, "it cannot be read");
     if (c == NULL)
         *unread = p.fault;
+    else if (p.existence > 0 && p.existence <= AZURE_CONDITION_MAX_DEPTH) /* one walk for each */
+        find_existence(c, (azure_condition *)(uintptr_t)c);
     return c;
 }
 
@@ -939,6 +961,21 @@ static const term *left_over(kim_text text, kim_text contrary, kim_arena *arena)
     return t;
 }
 
+static const term *exists_left(const operand *one, kim_arena *arena)
+{
+    kim_text text = kim_text_format(arena, "Exists %.*s", KIM_PRINT(squeezed(one->written, arena)));
+    return left_over(text, kim_text_format(arena, "NOT %.*s", KIM_PRINT(text)), arena);
+}
+
+/* A comparison holds of no absent attribute; one of all its values does. */
+static const term *with_existence(const azure_condition *c, const azure_attribute *left, const term *t, kim_arena *arena)
+{
+    if (!c->asks_existence || left->state != AZURE_NOT_KNOWN)
+        return t;
+    const term *exists = exists_left(&c->left, arena);
+    return c->how == ALL_OF_ANY || c->how == ALL_OF_ALL ? term_or(arena, t, term_not(arena, exists)) : term_and(arena, t, exists);
+}
+
 static const term *comparison_left(const azure_condition *c, const azure_attribute *left, const azure_attribute *right, kim_arena *arena)
 {
     kim_text a = squeezed(shown(&c->left, left, arena), arena), b = squeezed(shown(&c->right, right, arena), arena);
@@ -952,8 +989,8 @@ static const term *comparison_left(const azure_condition *c, const azure_attribu
     kim_text contrary = c->how == PLAIN && c->op->opposite ? kim_text_format(arena, "%.*s %s %.*s", KIM_PRINT(a), c->op->opposite, KIM_PRINT(b))
                                                            : kim_text_format(arena, "NOT %.*s", KIM_PRINT(text));
     if (c->how == PLAIN && c->op->negated)
-        return term_not(arena, left_over(contrary, text, arena));
-    return left_over(text, contrary, arena);
+        return term_not(arena, with_existence(c, left, left_over(contrary, text, arena), arena));
+    return with_existence(c, left, left_over(text, contrary, arena), arena);
 }
 
 static azure_attribute value_of(const operand *one, const azure_facts *facts)
@@ -1037,8 +1074,7 @@ static const term *decide_exists(const azure_condition *c, const azure_facts *fa
     azure_attribute a = facts->look(facts->from, c->left.key);
     if (a.state != AZURE_NOT_KNOWN)
         return constant(a.state != AZURE_ABSENT);
-    kim_text text = kim_text_format(arena, "Exists %.*s", KIM_PRINT(squeezed(c->left.written, arena)));
-    return left_over(text, kim_text_format(arena, "NOT %.*s", KIM_PRINT(text)), arena);
+    return exists_left(&c->left, arena);
 }
 
 static const term *decide_row(const azure_condition *c, const azure_facts *facts, kim_arena *arena)
