@@ -67,7 +67,7 @@ def main():
         constructs.update(c for c in CONSTRUCTS if c in text)
         if agree(case, answer, want):
             continue
-        if case.get("mode") == "discover" and answer.get("decision") in ("conditional", "unknown") and want[0] in ("allowed", "denied"):
+        if case.get("mode") == "discover" and answer.get("decision") in ("conditional", "unknown") and want[0] != "unknown":
             cautious += 1
         else:
             wrong.append((case, answer, want))
