@@ -48,7 +48,7 @@ end:
 int gcp_ask(gcp_state *s, const question *q, kim_error *err)
 {
     find_chain(s, q);
-    s->permission = gcp_permission_name(q->action, s->ev->scratch);
+    s->permission = kim_text_is_absent(q->action) ? KIM_TEXT("") : gcp_permission_name(q->action, s->ev->scratch);
     if (kim_text_is_absent(s->permission) || s->too_deep == NULL)
         return no_memory(err);
     s->number = gcp_rules_permission(s->r, s->permission);

@@ -93,6 +93,7 @@ static bool take(name_set *set, kim_text name)
 
 typedef struct case_reader {
     gcp_out *out;
+    kim_text scope;
     const kim_json *root;
     name_set policies; /* ids of roles, deny policies, boundaries */
     kim_error *err;
@@ -134,12 +135,12 @@ static int read_role(case_reader *r, kim_text name, const kim_json *value)
     take(&r->policies, name);
     if (!is_given(value))
         return kim_fail(r->err, KIM_ERR_INPUT, "roles: %s is null; it must be a list of permissions, or a role", gcp_shown(r->out->arena, name).bytes);
-    return gcp_put_role(r->out, SCOPE, name, value, place(r->out, "roles.%s", gcp_shown(r->out->arena, name).bytes), r->err);
+    return gcp_put_role(r->out, r->scope, name, value, place(r->out, "roles.%s", gcp_shown(r->out->arena, name).bytes), r->err);
 }
 
 static int read_group(case_reader *r, kim_text name, const kim_json *value)
 {
-    return gcp_put_members(r->out, SCOPE, name, value, place(r->out, "groups.%s", gcp_shown(r->out->arena, name).bytes), r->err);
+    return gcp_put_members(r->out, r->scope, name, value, place(r->out, "groups.%s", gcp_shown(r->out->arena, name).bytes), r->err);
 }
 
 /* ---- resources ---- */
@@ -176,7 +177,7 @@ static int read_denies(case_reader *r, kim_text resource, const kim_json *list, 
     for (size_t i = 0; i < list->count; i++) {
         kim_text stands = kim_text_format(r->out->arena, "%.*s/deny[%zu]", KIM_PRINT(resource), i);
         kim_text id = free_id(r, kim_json_text_of(&list->items[i], "name"), stands);
-        if (gcp_put_deny(r->out, SCOPE, resource, id, &list->items[i], place(r->out, "%s.deny[%zu]", what, i), r->err) < 0)
+        if (gcp_put_deny(r->out, r->scope, resource, id, &list->items[i], place(r->out, "%s.deny[%zu]", what, i), r->err) < 0)
             return -1;
     }
     return 0;
@@ -192,10 +193,10 @@ static int read_resource(case_reader *r, kim_text name, const kim_json *value)
         return -1;
     if (is_given(parent) && !kim_json_is(parent, KIM_JSON_STRING))
         return kim_fail(r->err, KIM_ERR_INPUT, "%s.parent is %s; it must be a resource's name", what, kim_json_type_name(parent->type));
-    kim_record record = {.type = KIM_RESOURCE, .scope = SCOPE,
+    kim_record record = {.type = KIM_RESOURCE, .scope = r->scope,
                          .resource = {.id = name, .parent = is_given(parent) && parent->text.size ? parent->text : KIM_NO_TEXT, .tags = tags}};
     if (gcp_put(r->out, &record, r->err) < 0 ||
-        gcp_put_allow(r->out, SCOPE, name, kim_json_get(from, "policy"), place(r->out, "%s.policy", what), r->err) < 0)
+        gcp_put_allow(r->out, r->scope, name, kim_json_get(from, "policy"), place(r->out, "%s.policy", what), r->err) < 0)
         return -1;
     return read_denies(r, name, kim_json_get(from, "deny"), what);
 }
@@ -222,16 +223,16 @@ static int read_boundary(case_reader *r, const kim_json *entry, size_t index)
         condition = kim_json_get(binding, "condition");
     kim_text id = free_id(r, kim_json_text_of(policy, "name"), kim_text_of(what));
     gcp_blocked blocks = {is_given(list) ? &blocked : NULL, NULL};
-    if (gcp_put_boundary(r->out, SCOPE, id, policy, blocks, place(r->out, "%s.policy", what), r->err) < 0)
+    if (gcp_put_boundary(r->out, r->scope, id, policy, blocks, place(r->out, "%s.policy", what), r->err) < 0)
         return -1;
     for (size_t i = 0; is_given(principals) && i < principals->count; i++) {
         if (!kim_json_is(&principals->items[i], KIM_JSON_STRING))
             return kim_fail(r->err, KIM_ERR_INPUT, "%s.principals: it must be a list of strings", what);
-        if (gcp_put_bound(r->out, SCOPE, id, principals->items[i].text, KIM_NO_TEXT, condition, what, r->err) < 0)
+        if (gcp_put_bound(r->out, r->scope, id, principals->items[i].text, KIM_NO_TEXT, condition, what, r->err) < 0)
             return -1;
     }
     if (!is_given(principals) && target.size)
-        return gcp_put_bound(r->out, SCOPE, id, target, KIM_NO_TEXT, condition, what, r->err);
+        return gcp_put_bound(r->out, r->scope, id, target, KIM_NO_TEXT, condition, what, r->err);
     return 0;
 }
 
@@ -263,8 +264,8 @@ static int read_compare(case_reader *r, const kim_json *compare)
         const char *what = place(r->out, "compare.%s", sides[i]);
         if (!is_given(document))
             return kim_fail(r->err, KIM_ERR_INPUT, "%s is missing", what);
-        if ((kim_text_is(type, "role") ? gcp_put_role(r->out, SCOPE, kim_text_of(sides[i]), document, what, r->err)
-                                       : gcp_put_deny(r->out, SCOPE, KIM_TEXT(GCP_MANAGER "projects/p"), kim_text_of(sides[i]), document, what, r->err)) < 0)
+        if ((kim_text_is(type, "role") ? gcp_put_role(r->out, r->scope, kim_text_of(sides[i]), document, what, r->err)
+                                       : gcp_put_deny(r->out, r->scope, KIM_TEXT(GCP_MANAGER "projects/p"), kim_text_of(sides[i]), document, what, r->err)) < 0)
             return -1;
     }
     return 0;
@@ -274,33 +275,48 @@ static int read_compare(case_reader *r, const kim_json *compare)
 static int read_expand(case_reader *r, const kim_json *document)
 {
     if (kim_json_get(document, "bindings"))
-        return gcp_put_allow(r->out, SCOPE, KIM_TEXT(GCP_MANAGER "projects/p"), document, "expand", r->err);
-    return gcp_put_role(r->out, SCOPE, KIM_TEXT("document"), document, "expand", r->err);
+        return gcp_put_allow(r->out, r->scope, KIM_TEXT(GCP_MANAGER "projects/p"), document, "expand", r->err);
+    return gcp_put_role(r->out, r->scope, KIM_TEXT("document"), document, "expand", r->err);
 }
 
 /* ---- one line ---- */
+
+/* As many ids as its documents may need. */
+static int make_room_for_ids(case_reader *r)
+{
+    const kim_json *roles = kim_json_get(r->root, "roles"), *resources = kim_json_get(r->root, "resources");
+    const kim_json *boundaries = kim_json_get(r->root, "principal_access_boundaries");
+    size_t most = 8 + (kim_json_is(roles, KIM_JSON_OBJECT) ? roles->count : 0) + (kim_json_is(boundaries, KIM_JSON_ARRAY) ? boundaries->count : 0);
+    for (size_t i = 0; kim_json_is(resources, KIM_JSON_OBJECT) && i < resources->count; i++) {
+        const kim_json *list = kim_json_get(resources->members[i].value, "deny");
+        most += kim_json_is(list, KIM_JSON_ARRAY) ? list->count : 0;
+    }
+    return make_set(r->out, &r->policies, most, r->err);
+}
+
+static int put_documents(case_reader *r)
+{
+    return each_member(r, "roles", read_role) < 0 || each_member(r, "groups", read_group) < 0 || each_member(r, "resources", read_resource) < 0
+               ? -1 : read_boundaries(r);
+}
 
 static int put_case(case_reader *r)
 {
     kim_record scope = {.type = KIM_SCOPE, .scope = SCOPE, .as_scope = {.id = SCOPE, .kind = KIM_TEXT("case")}};
     const kim_json *compare = kim_json_get(r->root, "compare"), *expand = kim_json_get(r->root, "expand");
-    r->policies = (name_set){0};
-    size_t policies = kim_json_is(kim_json_get(r->root, "roles"), KIM_JSON_OBJECT) ? kim_json_get(r->root, "roles")->count : 0;
-    const kim_json *resources = kim_json_get(r->root, "resources"), *boundaries = kim_json_get(r->root, "principal_access_boundaries");
-    for (size_t i = 0; kim_json_is(resources, KIM_JSON_OBJECT) && i < resources->count; i++) {
-        const kim_json *list = kim_json_get(resources->members[i].value, "deny");
-        policies += kim_json_is(list, KIM_JSON_ARRAY) ? list->count : 0;
-    }
-    policies += kim_json_is(boundaries, KIM_JSON_ARRAY) ? boundaries->count : 0;
-    if (make_set(r->out, &r->policies, policies + 8, r->err) < 0 || gcp_put(r->out, &scope, r->err) < 0 || gcp_put_profile(r->out, SCOPE, r->err) < 0)
+    if (make_room_for_ids(r) < 0 || gcp_put(r->out, &scope, r->err) < 0 || gcp_put_profile(r->out, SCOPE, r->err) < 0)
         return -1;
     if (compare)
         return read_compare(r, compare);
-    if (each_member(r, "roles", read_role) < 0)
-        return -1;
     if (expand)
-        return read_expand(r, expand);
-    return each_member(r, "groups", read_group) < 0 || each_member(r, "resources", read_resource) < 0 ? -1 : read_boundaries(r);
+        return each_member(r, "roles", read_role) < 0 ? -1 : read_expand(r, expand);
+    return put_documents(r);
+}
+
+int gcp_put_collected(gcp_out *out, kim_text scope, const kim_json *root, kim_error *err)
+{
+    case_reader r = {.out = out, .scope = scope, .root = root, .err = err};
+    return make_room_for_ids(&r) < 0 ? -1 : put_documents(&r);
 }
 
 static int put_twice(case_reader *r)
@@ -322,7 +338,7 @@ int gcp_case_normalise(gcp_out *out, const char *name, const char *bytes, size_t
 {
     kim_arena_reset(out->arena);
     const kim_json *root = kim_json_parse(bytes, size, name && *name ? name : "case", out->arena, err);
-    case_reader r = {.out = out, .root = root, .err = err};
+    case_reader r = {.out = out, .scope = SCOPE, .root = root, .err = err};
     if (root == NULL)
         return -1;
     if (put_twice(&r) < 0 || kim_arena_is_full(out->arena)) {

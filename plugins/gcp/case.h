@@ -16,4 +16,8 @@
  * Errors: KIM_ERR_INPUT "case: ..." where it is no case, KIM_ERR_LIMIT, and those of gcp_put */
 int gcp_case_normalise(gcp_out *out, const char *name, const char *bytes, size_t size, kim_error *err);
 
+/* The documents of a case without its request, {"resources","roles","groups","principal_access_boundaries"}, as part of an
+ * estate: all in the given scope. Errors: as above, without "case: " */
+int gcp_put_collected(gcp_out *out, kim_text scope, const kim_json *root, kim_error *err);
+
 #endif

@@ -10,6 +10,7 @@
 #include <kim/limits.h>
 
 #include "plugins/gcp/names.h"
+#include "plugins/gcp/places.h"
 
 enum { PART_MAX_PERMISSIONS = 2048 }; /* of a role in one statement: a record holds 256 KiB, and Owner more than that */
 
@@ -56,6 +57,22 @@ int gcp_condition(const kim_json *condition, const char *what, kim_condition *in
 
 /* ---- identities ---- */
 
+/* A service account belongs to its project, everybody else to the organisation, where these are known. */
+static kim_text home_of(gcp_out *out, kim_text scope, kim_text id)
+{
+    kim_text suffix = KIM_TEXT(".iam.gserviceaccount.com");
+    const char *at = id.size ? memchr(id.bytes, '@', id.size) : NULL;
+    kim_text domain = at ? (kim_text){at + 1, (size_t)(id.bytes + id.size - at - 1)} : KIM_NO_TEXT;
+    gcp_place *place = NULL;
+    if (out->places == NULL)
+        return scope;
+    if (kim_text_starts_with(id, KIM_TEXT("serviceAccount:")) && kim_text_ends_with(domain, suffix))
+        place = gcp_places_find(out->places, kim_text_format(out->arena, "projects/%.*s", (int)(domain.size - suffix.size), domain.bytes));
+    if (place == NULL)
+        place = gcp_places_root(out->places, gcp_places_find(out->places, gcp_after(scope, "gcp:")));
+    return place ? gcp_place_scope(place, out->arena) : scope;
+}
+
 int gcp_put_identity(gcp_out *out, kim_text scope, kim_text id, kim_error *err)
 {
     if (out->join == NULL || kim_text_starts_with(id, KIM_TEXT("//")))
@@ -65,7 +82,7 @@ int gcp_put_identity(gcp_out *out, kim_text scope, kim_text id, kim_error *err)
     for (size_t i = 0; i < id.size && at.bytes == NULL; i++)
         if (id.bytes[i] == ':' && memchr(id.bytes, '@', id.size))
             at = (kim_text){id.bytes + i + 1, id.size - i - 1};
-    kim_record record = {.type = KIM_IDENTITY, .scope = scope,
+    kim_record record = {.type = KIM_IDENTITY, .scope = home_of(out, scope, id),
                          .identity = {.id = id, .kind = gcp_member_kind(id), .name = deleted ? KIM_NO_TEXT : at, .state = deleted ? KIM_DELETED : 0}};
     return gcp_put(out, &record, err);
 }
@@ -76,7 +93,7 @@ int gcp_put_members(gcp_out *out, kim_text scope, kim_text set, const kim_json *
     kim_text id = gcp_member_id(out->arena, set);
     if (!kim_json_is(members, KIM_JSON_ARRAY))
         return wrong(members, what, "", "a list of members", err);
-    kim_record record = {.type = KIM_IDENTITY, .scope = scope, .identity = {.id = id, .kind = gcp_member_kind(id), .facts = {read, 1}}};
+    kim_record record = {.type = KIM_IDENTITY, .scope = home_of(out, scope, id), .identity = {.id = id, .kind = gcp_member_kind(id), .facts = {read, 1}}};
     if (gcp_put(out, &record, err) < 0)
         return -1;
     for (size_t i = 0; i < members->count; i++) {

@@ -14,12 +14,14 @@
 #include <kim/json.h>
 
 typedef struct gcp_join gcp_join;
+struct gcp_places; /* places.h */
 
 typedef struct gcp_out {
     const kim_host *host;
     kim_emitter emitter;
     kim_arena *arena;        /* for the document at hand; its user resets it */
     gcp_join *join;          /* NULL: every record goes out at once */
+    struct gcp_places *places; /* which scope defines a principal; NULL: the one that names it */
     bool dry;                /* records are checked, and go nowhere: so a case goes out whole or not at all */
 } gcp_out;
 

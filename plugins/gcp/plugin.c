@@ -5,9 +5,14 @@
 #include <stdlib.h>
 
 #include "plugins/gcp/case.h"
+#include "plugins/gcp/files.h"
 #include "plugins/gcp/gcp.h"
+#include "plugins/gcp/read.h"
 
-enum { CASE_MAX_BYTES = 64 * 1024 * 1024 }; /* a case of KIM_CASE_MAX_BYTES, parsed, with its records' lists, twice */
+enum {
+    CASE_MAX_BYTES = 64 * 1024 * 1024,      /* a case of KIM_CASE_MAX_BYTES, parsed, with its records' lists, twice */
+    DOCUMENT_MAX_BYTES = 512 * 1024 * 1024, /* the largest single element of a file, parsed */
+};
 
 static const kim_option options[] = {
     {.name = "files", .type = KIM_OPTION_PATH, .flags = KIM_OPTION_LIST,
@@ -73,11 +78,38 @@ static int gcp_open(const kim_host *host, const kim_settings *settings, void **i
     return 0;
 }
 
+static int gcp_recognise(const char *name, const uint8_t *head, size_t size)
+{
+    return gcp_recognise_document(kim_text_of(name), (kim_text){(const char *)head, size});
+}
+
+/* All of a collection, or one file (document): joined, then sent. */
+static int take_files(gcp_plugin *self, const kim_document *document, kim_error *err)
+{
+    gcp_out out;
+    if (gcp_out_start(&out, self->host, DOCUMENT_MAX_BYTES, true, err) < 0)
+        return -1;
+    int result = document ? gcp_normalise_file(&out, document->name, (kim_text){(const char *)document->bytes, document->size}, err)
+                          : gcp_collect_files(self, &out, err);
+    if (result == 0)
+        result = gcp_out_flush(&out, err);
+    gcp_out_stop(&out);
+    return result;
+}
+
+static int gcp_collect(void *instance, uint32_t mode, kim_error *err)
+{
+    (void)mode; /* files are always read whole */
+    return take_files(instance, NULL, err);
+}
+
 static int gcp_normalise(void *instance, const kim_document *document, kim_error *err)
 {
     gcp_plugin *self = instance;
     if (strcmp(document->kind, "case") == 0)
         return gcp_case_normalise(&self->cases, document->name, (const char *)document->bytes, document->size, err);
+    if (strcmp(document->kind, "file") == 0)
+        return take_files(self, document, err);
     return kim_fail(err, KIM_ERR_UNSUPPORTED, "gcp: documents of kind '%s' are not known; known are case and file", document->kind);
 }
 
@@ -88,7 +120,7 @@ const kim_plugin *kim_plugin_entry(uint32_t host_major, uint32_t host_minor)
         .struct_size = sizeof(kim_plugin),
         .abi_major = KIM_ABI_MAJOR,
         .abi_minor = KIM_ABI_MINOR,
-        .capabilities = KIM_CAN_NORMALISE,
+        .capabilities = KIM_CAN_NORMALISE | KIM_CAN_COLLECT,
         .id = "gcp",
         .version = "0.1.0",
         .vendor = "kim",
@@ -98,7 +130,9 @@ const kim_plugin *kim_plugin_entry(uint32_t host_major, uint32_t host_minor)
         .option_size = sizeof(kim_option),
         .open = gcp_open,
         .close = gcp_close,
+        .recognise = gcp_recognise,
         .normalise = gcp_normalise,
+        .collect = gcp_collect,
     };
     (void)host_minor; /* minors may differ either way */
     return host_major == KIM_ABI_MAJOR ? &plugin : NULL;
