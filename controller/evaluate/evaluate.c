@@ -70,7 +70,10 @@ void evaluator_free(evaluator *ev)
 
 void answer_from_term(evaluator *ev, const term *t, answer *out)
 {
-    t = term_settle(t);
+    const term *settled = term_settle(t);
+    t = settled ? term_without_unread(settled, ev->scratch) : NULL;
+    if (t == NULL)
+        t = settled; /* without memory; the scratch remembers */
     *out = (answer){.verdict = CONDITIONAL, .reason = CONDITION, .condition = t};
     if (t->kind == TERM_TRUE)
         *out = (answer){.verdict = ALLOWED, .reason = EXPLICIT_ALLOW};

@@ -6,6 +6,7 @@
 
 #include <kim/time.h>
 
+#include <math.h>
 #include <stdlib.h>
 
 typedef enum test_kind { TEST_HAS, TEST_EQUAL, TEST_LESS, TEST_NOT, TEST_ANY, TEST_ALL, TEST_TRUE, TEST_FALSE } test_kind;
@@ -14,7 +15,7 @@ struct kim_test {
     test_kind kind;
     kim_text key, op;          /* op as written: "==", "in", "<" ... */
     kim_texts values;          /* of EQUAL any; of LESS one */
-    const bool *are_bare;      /* [values.count]: without quotes: a number where it looks like one */
+    const bool *are_bare;      /* [values.count]: a number without quotes */
     const kim_test *const *items; /* [count] of NOT, ANY, ALL */
     size_t count;
 };
@@ -105,14 +106,40 @@ static kim_text read_quoted(reader *r, char quote)
     return (kim_text){copy, size};
 }
 
+static bool is_number(kim_text text, double *out)
+{
+    char copy[64], *end;
+    if (text.size == 0 || text.size >= sizeof copy || strchr("+-.0123456789", text.bytes[0]) == NULL)
+        return false; /* no "inf", no "nan", no leading space */
+    memcpy(copy, text.bytes, text.size);
+    copy[text.size] = '\0';
+    *out = strtod(copy, &end);
+    return *end == '\0' && strpbrk(copy, "xX") == NULL && isfinite(*out);
+}
+
+/* Without quotes 3 and 3.0 are one number, written one way. */
+static kim_text canonical(reader *r, kim_text word, bool *is_number_word)
+{
+    double value;
+    *is_number_word = is_number(word, &value);
+    if (!*is_number_word)
+        return word;
+    kim_text brief = kim_text_format(r->arena, "%.15g", value);
+    double again;
+    return !kim_text_is_absent(brief) && is_number(brief, &again) && again == value ? brief : kim_text_format(r->arena, "%.17g", value);
+}
+
+/* *is_bare: a number without quotes. */
 static kim_text read_value(reader *r, bool *is_bare)
 {
     if (++r->parts > KIM_CONDITION_MAX_PARTS)
         fail(r, "it has more values than may be");
     skip(r);
     char c = r->at < r->text.size ? r->text.bytes[r->at] : '\0';
-    *is_bare = c != '"' && c != '\'';
-    return *is_bare ? read_word(r, "a value is missing: a text in quotes, a number or a word") : read_quoted(r, c);
+    *is_bare = false;
+    if (c == '"' || c == '\'')
+        return read_quoted(r, c);
+    return canonical(r, read_word(r, "a value is missing: a text in quotes, a number or a word"), is_bare);
 }
 
 /* ---- reading: tests ---- */
@@ -282,17 +309,6 @@ const kim_test *kim_test_read(kim_text text, kim_arena *arena, kim_error *err)
 
 /* ---- deciding ---- */
 
-static bool is_number(kim_text text, double *out)
-{
-    char copy[64], *end;
-    if (text.size == 0 || text.size >= sizeof copy || strchr("+-.0123456789", text.bytes[0]) == NULL)
-        return false; /* no "inf", no "nan", no leading space */
-    memcpy(copy, text.bytes, text.size);
-    copy[text.size] = '\0';
-    *out = strtod(copy, &end);
-    return *end == '\0' && memchr(copy, 'x', text.size) == NULL && memchr(copy, 'X', text.size) == NULL;
-}
-
 static bool equals(kim_text given, kim_text wanted, bool is_bare)
 {
     double a, b;
@@ -326,10 +342,28 @@ static bool holds(const kim_test *t, kim_text given)
     return false;
 }
 
+/* The test of the values of one kind: numbers, or texts. */
+static const term *leave_kind(const kim_test *t, bool numbers, kim_arena *scratch)
+{
+    kim_text *values = KIM_NEW_ARRAY(scratch, kim_text, t->values.count + 1);
+    size_t count = 0;
+    for (size_t i = 0; values && i < t->values.count; i++)
+        if (t->are_bare[i] == numbers)
+            values[count++] = t->values.items[i];
+    if (values == NULL || count == 0)
+        return values ? &term_false : NULL;
+    const term *left = term_condition(scratch, t->key, t->op, (kim_texts){values, count});
+    if (left && numbers)
+        ((term *)left)->text = KIM_TEXT("number"); /* == 3 is true of "3.0", == "3" is not */
+    return left;
+}
+
 static const term *decide_comparison(const kim_test *t, key_value value, kim_arena *scratch)
 {
+    if ((value.state == KEY_UNKNOWN || value.state == KEY_PRESENT) && t->kind == TEST_LESS)
+        return term_condition(scratch, t->key, t->op, t->values);
     if (value.state == KEY_UNKNOWN || value.state == KEY_PRESENT)
-        return t->values.count ? term_condition(scratch, t->key, t->op, t->values) : &term_false;
+        return term_or(scratch, leave_kind(t, true, scratch), leave_kind(t, false, scratch));
     for (size_t i = 0; value.state == KEY_GIVEN && i < value.values.count; i++)
         if (holds(t, value.values.items[i]))
             return &term_true;

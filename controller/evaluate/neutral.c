@@ -143,13 +143,19 @@ static const term *know_now(weighing *w)
                                                                      : KIM_TEXT("the request's time, the context's key `time`, is not given"));
 }
 
-static const term *compare_time(weighing *w, const char *op, int64_t unix_ms)
+/* That the time is at or after a moment: a condition on the key, or, without it, something unread. */
+static const term *since(weighing *w, int64_t unix_ms)
 {
     kim_text *value = KIM_NEW(w->scratch, kim_text);
-    if (value == NULL)
+    if (value == NULL || w->now_known == NULL)
         return NULL;
     *value = kim_text_format(w->scratch, "%lld", (long long)unix_ms);
-    return term_condition(w->scratch, KIM_TEXT("time"), kim_text_of(op), (kim_texts){value, 1});
+    if (w->now_known == &term_false)
+        return term_condition(w->scratch, KIM_TEXT("time"), KIM_TEXT("from"), (kim_texts){value, 1});
+    const term *t = neutral_unread(w->scratch, "time", w->now_known->text);
+    if (t)
+        ((term *)t)->op = *value; /* another moment is another unknown */
+    return t;
 }
 
 /* Between its start, which is part of it, and its end, which is not. */
@@ -159,16 +165,13 @@ static const term *decide_time(weighing *w, int64_t starts_unix_ms, int64_t expi
         return &term_true;
     if (w->now_known == NULL)
         w->now_known = know_now(w);
-    const term *t = w->now_known;
-    if (t == &term_true) {
+    if (w->now_known == &term_true) {
         bool runs = w->now_unix_ms >= starts_unix_ms && (expires_unix_ms == 0 || w->now_unix_ms < expires_unix_ms);
         return runs ? &term_true : &term_false;
     }
-    if (t == &term_false) {
-        const term *since = starts_unix_ms ? compare_time(w, ">=", starts_unix_ms) : &term_true;
-        const term *until = expires_unix_ms ? compare_time(w, "<", expires_unix_ms) : &term_true;
-        t = term_and(w->scratch, since, until);
-    }
+    const term *both[] = {starts_unix_ms ? since(w, starts_unix_ms) : &term_true,
+                          expires_unix_ms ? term_not(w->scratch, since(w, expires_unix_ms)) : &term_true};
+    const term *t = term_all(w->scratch, both, 2);
     w->failed |= t == NULL;
     return t;
 }

@@ -403,20 +403,45 @@ static bool may_count(const weighing *w, const match *m)
     return true;
 }
 
-/* A grant is there, and layers that are over it do not let it pass: these are named. */
+/* What the granting layers, or the default, allow before any ceiling. */
+static const term *granted_at_all(weighing *w)
+{
+    const term *granted = &term_false, *refused = &term_false;
+    for (uint32_t i = 0; i < w->s->layer_count; i++) {
+        uint8_t layer = (uint8_t)i;
+        if (w->s->layers[i].use != USE_GRANT)
+            continue;
+        granted = term_or(w->scratch, granted, allows(w, layer));
+        refused = term_or(w->scratch, refused, any_of(w, KIM_DENY, in_layer, &layer));
+    }
+    return term_settle(term_or(w->scratch, granted, but_not(w, neutral_default(w), refused)));
+}
+
+/* A grant is there, and layers that are over it do not let it pass: these are named. Those that surely do not; where
+ * it takes several to cut it, all that may not. */
 static bool is_cut(weighing *w, answer *out)
 {
-    bool is_granted = false;
-    for (size_t i = 0; i < w->st->match_count && !is_granted; i++)
-        is_granted = may_allow(w, &w->st->matches[i]);
-    if (!w->s->is_layered || !(is_granted || neutral_default(w)->kind == TERM_TRUE))
+    const term *granted = w->s->is_layered ? granted_at_all(w) : &term_false;
+    if (granted == NULL || granted->kind == TERM_FALSE)
         return false;
-    for (uint32_t i = 0; i < w->s->layer_count; i++) {
-        const term *lets = lets_pass(w, (uint8_t)i);
-        if (lets && lets->kind == TERM_FALSE)
-            name(w, (because){.layer = w->s->layers[i].name}, out);
-    }
+    for (int surely = 1; surely >= 0 && out->because_count == 0; surely--)
+        for (uint32_t i = 0; i < w->s->layer_count; i++) {
+            const term *lets = term_settle(lets_pass(w, (uint8_t)i));
+            if (lets && (surely ? lets->kind == TERM_FALSE : lets->kind != TERM_TRUE))
+                name(w, (because){.layer = w->s->layers[i].name}, out);
+        }
     return out->because_count > 0;
+}
+
+/* None of them by itself, but one or another of them surely denies. */
+static bool is_denied_anyway(weighing *w)
+{
+    const term *any = &term_false;
+    for (size_t i = 0; i < w->st->match_count && any; i++)
+        if (may_deny(w, &w->st->matches[i]))
+            any = term_or(w->scratch, any, w->st->matches[i].when);
+    any = term_settle(any);
+    return any && any->kind == TERM_TRUE;
 }
 
 static void explain_denied(weighing *w, answer *out)
@@ -424,6 +449,8 @@ static void explain_denied(weighing *w, answer *out)
     name_all(w, vetoes, out);
     name_all(w, denies, out);
     out->reason = EXPLICIT_DENY;
+    if (out->because_count == 0 && is_denied_anyway(w))
+        name_all(w, may_deny, out);
     if (out->because_count)
         return;
     out->reason = CEILING;

@@ -9,6 +9,8 @@
  */
 #include "controller/evaluate/terms.h"
 
+#include <stdlib.h>
+
 #include "controller/evaluate/wildcard.h"
 
 enum { SETTLE_MAX_ATOMS = 12 };
@@ -81,7 +83,7 @@ const term *term_copy(kim_arena *arena, const term *t)
 static const struct opposite {
     const char *positive, *negated;
 } opposites[] = {
-    {"==", "!="}, /* kim's own */
+    {"==", "!="}, {"from", "until"}, /* kim's own */
     {"StringEquals", "StringNotEquals"},
     {"StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"},
     {"StringLike", "StringNotLike"},
@@ -400,7 +402,7 @@ kim_texts term_unread(const term *t, kim_arena *arena)
     return (kim_texts){items, kept};
 }
 
-static bool holds(const term *t, const term **atoms, size_t count, unsigned values)
+static bool holds(const term *t, const term *const *atoms, size_t count, unsigned values)
 {
     switch (t->kind) {
     case TERM_TRUE:
@@ -495,18 +497,105 @@ static bool is_among(const term *a, const term *b, bool *apart)
     return all;
 }
 
-/* kim's own tests: of a key that has a value that is so, has() is true. */
-static int relate_to_has(const term *a, const term *b)
+/* ---- kim's own tests: == in < <= > >= has, of a key that may have several values ---- */
+
+static bool number_of(kim_text text, double *out)
 {
-    bool a_has = kim_text_is(a->op, "has"), b_has = kim_text_is(b->op, "has");
-    return kim_text_equal(a->key, b->key) ? (b_has ? IMPLIES : 0) | (a_has ? IMPLIED : 0) : 0;
+    char copy[40], *end;
+    if (text.size == 0 || text.size >= sizeof copy || strchr("+-.0123456789", text.bytes[0]) == NULL)
+        return false;
+    memcpy(copy, text.bytes, text.size);
+    copy[text.size] = '\0';
+    *out = strtod(copy, &end);
+    return *end == '\0';
+}
+
+static bool is_bound(const term *t)
+{
+    return t->values.count == 1 && t->op.size <= 2 && t->op.size > 0 && (t->op.bytes[0] == '<' || t->op.bytes[0] == '>');
+}
+
+static bool is_among_values(const term *t)
+{
+    return kim_text_is(t->op, "==") || kim_text_is(t->op, "in");
+}
+
+static bool keeps_bound(double value, const term *bound)
+{
+    double limit;
+    if (!number_of(bound->values.items[0], &limit))
+        return false;
+    bool is_inside = bound->op.bytes[0] == '<' ? value < limit : value > limit;
+    return is_inside || (bound->op.size == 2 && value == limit);
+}
+
+static bool are_numbers(const term *t)
+{
+    return kim_text_is(t->text, "number");
+}
+
+/* Does what equals one of a's values make `b` true? As a text it equals that number alone that it is. */
+static bool value_makes(const term *a, kim_text value, const term *b)
+{
+    double number, other;
+    bool is_number = number_of(value, &number);
+    if (is_bound(b))
+        return is_number && keeps_bound(number, b);
+    for (size_t i = 0; i < b->values.count; i++)
+        if (are_numbers(b) ? is_number && number_of(b->values.items[i], &other) && number == other
+                           : !are_numbers(a) && kim_text_equal(b->values.items[i], value))
+            return true;
+    return false;
+}
+
+/* Some value of the key makes `a` true: does the same value make `b` true? */
+static bool kim_implies(const term *a, const term *b)
+{
+    double limit;
+    if (kim_text_is(b->op, "has"))
+        return true;
+    if (kim_text_is(a->op, "has") || (!is_bound(b) && !is_among_values(b)))
+        return false;
+    if (is_bound(a)) /* the limit itself keeps b, or lies at its edge and is not in a either */
+        return is_bound(b) && a->op.bytes[0] == b->op.bytes[0] && number_of(a->values.items[0], &limit) &&
+               (keeps_bound(limit, b) || (a->op.size == 1 && kim_text_equal(a->values.items[0], b->values.items[0])));
+    bool all = is_among_values(a);
+    for (size_t i = 0; i < a->values.count && all; i++)
+        all = value_makes(a, a->values.items[i], b);
+    return all;
+}
+
+static bool is_kims(const term *t)
+{
+    return is_bound(t) || is_among_values(t) || kim_text_is(t->op, "has");
+}
+
+static int relate_kims(const term *a, const term *b)
+{
+    return (kim_implies(a, b) ? IMPLIES : 0) | (kim_implies(b, a) ? IMPLIED : 0);
+}
+
+/* "The time is later than this", known or not: one moment after another. */
+static bool moment_of(const term *t, double *out)
+{
+    if (!kim_text_is(t->key, "time"))
+        return false;
+    return t->kind == TERM_UNREAD ? number_of(t->op, out) : kim_text_is(t->op, "from") && number_of(t->values.items[0], out);
+}
+
+static int relate_moments(const term *a, const term *b)
+{
+    double x, y;
+    if (a->kind != b->kind || !moment_of(a, &x) || !moment_of(b, &y))
+        return 0;
+    return (x >= y ? IMPLIES : 0) | (x <= y ? IMPLIED : 0);
 }
 
 /* Tests of one key's text, a key with one value: AWS's plain operators are for such keys. */
 static int relate_conditions(const term *a, const term *b)
 {
-    if (kim_text_is(a->op, "has") || kim_text_is(b->op, "has"))
-        return relate_to_has(a, b);
+    if (is_kims(a) && is_kims(b))
+        return kim_text_equal(a->key, b->key) ? relate_kims(a, b) : 0;
     if (!kim_text_equal_nocase(a->key, b->key))
         return 0;
     if (kim_text_is(a->op, "Null") || kim_text_is(b->op, "Null")) { /* kept as "absent" */
@@ -525,12 +614,15 @@ static int relate_conditions(const term *a, const term *b)
 
 static int relate(const term *a, const term *b)
 {
+    int moments = relate_moments(a, b);
+    if (moments)
+        return moments;
     if (a->kind == TERM_RESOURCE && b->kind == TERM_RESOURCE)
         return relate_resources(a->text, b->text);
     return a->kind == TERM_CONDITION && b->kind == TERM_CONDITION ? relate_conditions(a, b) : 0;
 }
 
-static bool is_possible(unsigned values, size_t count, int relations[SETTLE_MAX_ATOMS][SETTLE_MAX_ATOMS])
+static bool is_possible(unsigned values, size_t count, const int relations[SETTLE_MAX_ATOMS][SETTLE_MAX_ATOMS])
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = i + 1; k < count; k++) {
@@ -542,27 +634,81 @@ static bool is_possible(unsigned values, size_t count, int relations[SETTLE_MAX_
     return true;
 }
 
+/* A term's atoms, and what each says of the others. */
+typedef struct atom_set {
+    const term *atoms[SETTLE_MAX_ATOMS];
+    size_t count;
+    int relations[SETTLE_MAX_ATOMS][SETTLE_MAX_ATOMS];
+} atom_set;
+
+/* false: there are too many. */
+static bool gather_atoms(const term *t, atom_set *out)
+{
+    out->count = collect(t, false, out->atoms, 0, SETTLE_MAX_ATOMS);
+    if (out->count > SETTLE_MAX_ATOMS)
+        return false;
+    for (size_t i = 0; i < out->count; i++)
+        for (size_t k = i + 1; k < out->count; k++)
+            out->relations[i][k] = relate(out->atoms[i], out->atoms[k]);
+    return true;
+}
+
 const term *term_settle(const term *t)
 {
-    int relations[SETTLE_MAX_ATOMS][SETTLE_MAX_ATOMS];
-    const term *atoms[SETTLE_MAX_ATOMS];
-    if (t == NULL || (t->kind != TERM_ANY && t->kind != TERM_ALL))
+    atom_set set;
+    if (t == NULL || (t->kind != TERM_ANY && t->kind != TERM_ALL) || !gather_atoms(t, &set))
         return t;
-    size_t count = collect(t, false, atoms, 0, SETTLE_MAX_ATOMS);
-    if (count > SETTLE_MAX_ATOMS)
-        return t;
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = i + 1; k < count; k++)
-            relations[i][k] = relate(atoms[i], atoms[k]);
     bool some = false, every = true;
-    for (unsigned values = 0; values < 1u << count && !(some && !every); values++) {
-        if (!is_possible(values, count, relations))
+    for (unsigned values = 0; values < 1u << set.count && !(some && !every); values++) {
+        if (!is_possible(values, set.count, set.relations))
             continue;
-        bool h = holds(t, atoms, count, values);
+        bool h = holds(t, set.atoms, set.count, values);
         some |= h;
         every &= h;
     }
     return every ? &term_true : some ? t : &term_false;
+}
+
+/* Whether what was not read can make a difference, whatever is known. */
+static bool unread_matters(const term *t, const atom_set *set)
+{
+    enum { UNSEEN, FALSE_SEEN, TRUE_SEEN };
+    unsigned char seen[1u << SETTLE_MAX_ATOMS] = {0};
+    unsigned known = 0;
+    for (size_t i = 0; i < set->count; i++)
+        known |= (set->atoms[i]->kind != TERM_UNREAD) * 1u << i;
+    for (unsigned values = 0; values < 1u << set->count; values++) {
+        if (!is_possible(values, set->count, set->relations))
+            continue;
+        unsigned char h = holds(t, set->atoms, set->count, values) ? TRUE_SEEN : FALSE_SEEN;
+        if (seen[values & known] != UNSEEN && seen[values & known] != h)
+            return true;
+        seen[values & known] = h;
+    }
+    return false;
+}
+
+/* The term with every atom that was not read taken as false. */
+static const term *without(kim_arena *arena, const term *t)
+{
+    if (t->kind == TERM_UNREAD)
+        return &term_false;
+    if (t->kind == TERM_NOT)
+        return term_not(arena, without(arena, t->items[0]));
+    if (t->kind != TERM_ANY && t->kind != TERM_ALL)
+        return t;
+    const term **items = (const term **)kim_arena_array(arena, t->count, sizeof *items);
+    for (size_t i = 0; items && i < t->count; i++)
+        items[i] = without(arena, t->items[i]);
+    return items == NULL ? NULL : t->kind == TERM_ANY ? term_any(arena, items, t->count) : term_all(arena, items, t->count);
+}
+
+const term *term_without_unread(const term *t, kim_arena *arena)
+{
+    atom_set set;
+    if (!term_has_unread(t) || !gather_atoms(t, &set) || unread_matters(t, &set))
+        return t;
+    return without(arena, t);
 }
 
 /* ---- writing ---- */

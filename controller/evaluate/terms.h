@@ -25,7 +25,8 @@ struct term {
     term_kind kind;
     kim_text key, op;    /* of a condition */
     kim_texts values;
-    kim_text text;       /* of a resource, an expression, something unread */
+    kim_text text;       /* of a resource, an expression, something unread; of a condition what kind its values are, where
+                            that makes a difference */
     const term **items;  /* of any, all; [1] of not */
     size_t count;
 };
@@ -52,6 +53,9 @@ kim_texts term_unread(const term *t, kim_arena *arena);
  * be together (one resource pattern lies in another, a key has one value). What was not read can be
  * either. */
 const term *term_settle(const term *t);
+/* The same without what was not read, where that can make no difference (and its atoms are few); else the term
+ * itself. NULL without memory. */
+const term *term_without_unread(const term *t, kim_arena *arena);
 
 /* Must something hold that is known, beside what was not read? */
 bool term_has_known(const term *t);

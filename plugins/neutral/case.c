@@ -173,22 +173,42 @@ static int read_pairs(reader *r, const char *name, const kim_json *value, void *
     return 0;
 }
 
-/* [{"name":"role","use":"grant"}, ...] as name -> use. */
+typedef struct layer {
+    kim_text name, use;
+    kim_texts of;
+} layer;
+
+/* "ceiling", or "ceiling:role,identity" for one that is over these layers alone. */
+static kim_text use_of(reader *r, const layer *one)
+{
+    kim_text use = one->use;
+    for (size_t i = 0; i < one->of.count; i++)
+        use = kim_text_format(r->arena, "%.*s%s%.*s", KIM_PRINT(use), i ? "," : ":", KIM_PRINT(one->of.items[i]));
+    return use;
+}
+
+/* [{"name":"role","use":"grant"}, {"name":"zone","use":"ceiling","of":["role"]} ...] as name -> use. */
 static int read_layers(reader *r, const char *name, const kim_json *value, void *field)
 {
     static const key keys[] = {
-        {"name", read_text, offsetof(kim_pair, name)},
-        {"use", read_text, offsetof(kim_pair, value)},
+        {"name", read_text, offsetof(layer, name)},
+        {"use", read_text, offsetof(layer, use)},
+        {"of", read_texts, offsetof(layer, of)},
         {NULL},
     };
+    static const char wanted[] = "a list of {\"name\",\"use\"}, of ceilings and delegations also \"of\"";
     if (!kim_json_is(value, KIM_JSON_ARRAY))
-        return wrong(r, name, value, "a list of {\"name\",\"use\"}");
+        return wrong(r, name, value, wanted);
     kim_pair *items = KIM_NEW_ARRAY(r->arena, kim_pair, value->count ? value->count : 1);
     for (size_t i = 0; items && i < value->count; i++) {
-        if (read_object(r, &value->items[i], keys, &items[i]) < 0)
+        layer one = {.of = {NULL, 0}};
+        if (read_object(r, &value->items[i], keys, &one) < 0)
             return kim_fail_in(r->err, "%s", name);
-        if (items[i].name.bytes == NULL || items[i].value.bytes == NULL)
-            return wrong(r, name, value, "a list of {\"name\",\"use\"}");
+        if (one.name.bytes == NULL || one.use.bytes == NULL)
+            return wrong(r, name, value, wanted);
+        if (one.of.items && one.of.count == 0)
+            return kim_fail(r->err, KIM_ERR_INPUT, "case: profile: layer '%.80s' is over none: of is empty; leave it out where it is over all", one.name.bytes);
+        items[i] = (kim_pair){one.name, use_of(r, &one)};
     }
     *(kim_pairs *)field = (kim_pairs){items, items ? value->count : 0};
     return 0;
