@@ -173,6 +173,7 @@ static const term *holds(azure_state *s, const azure_terms *t)
 static void read_now(azure_state *s)
 {
     s->has_now = false;
+    s->asked_now = true;
     if (s->q->context_count == 0)
         return;
     azure_attribute now = look(s, s->m->now_key);
@@ -188,6 +189,8 @@ static const term *in_time(azure_state *s, int64_t starts_ms, int64_t expires_ms
 {
     if (starts_ms == 0 && expires_ms == 0)
         return &term_true;
+    if (!s->asked_now)
+        read_now(s);
     if (!s->has_now)
         return term_of(s->ev->scratch, TERM_UNREAD, KIM_TEXT("the time of the request (@Environment[UtcNow])"));
     return s->now_ms >= starts_ms && (expires_ms == 0 || s->now_ms < expires_ms) ? &term_true : &term_false;
@@ -235,7 +238,8 @@ static void find_groups(azure_state *s, uint32_t caller, bool nested)
 {
     const azure_model *m = s->m;
     reach_out(s, caller, AZURE_IS);
-    for (int least = AZURE_IS; least >= AZURE_COULD; least--) /* the surest first, so that each is walked once a level */
+    int last = m->all_plain ? AZURE_IS : AZURE_COULD;
+    for (int least = AZURE_IS; least >= last; least--) /* the surest first, so that each is walked once a level */
         for (size_t next = 0; next < s->reached_count && (nested || next == 0); next++) {
             uint32_t who = s->reached[next];
             for (uint32_t i = 0; i < m->member_of[who].count; i++) {
@@ -258,10 +262,9 @@ bool azure_begin(azure_state *s, evaluator *ev, const question *q, azure_univers
     }
     s->ev = ev;
     s->q = q;
-    s->has_context = s->failed = s->asks_patterns = false;
+    s->has_context = s->asked_now = s->failed = s->asks_patterns = false;
     s->action = NULL;
     s->reached_count = s->say_count = 0;
-    read_now(s);
     s->chain_count = azure_chain(s->m, universe, q->resource, ev->scratch, s->chain, &s->self, &s->any_place);
     for (size_t i = 0; i < s->chain_count; i++)
         s->place_stamps[s->chain[i]] = s->stamp;

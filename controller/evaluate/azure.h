@@ -53,7 +53,7 @@ typedef struct azure_state {
     uint32_t self;
     bool any_place;
     int64_t now_ms;
-    bool has_now;
+    bool has_now, asked_now;
     bool asks_patterns;           /* the action is a pattern, for all that it covers */
     bool failed;                  /* out of memory */
 } azure_state;

@@ -54,25 +54,59 @@ static kim_text joined(kim_arena *arena, kim_text a, kim_text b)
     return (kim_text){bytes, a.size + b.size};
 }
 
-kim_text azure_scope_text(kim_text scope, kim_arena *arena)
+/* Eight letters at a time: a capital has its bit 5 set. Bytes past ASCII stay as they are. */
+static uint64_t folded(uint64_t word)
 {
-    char *bytes = kim_arena_bytes(arena, scope.size + 2);
+    uint64_t ascii = ~word & UINT64_C(0x8080808080808080), low = word & UINT64_C(0x7F7F7F7F7F7F7F7F);
+    uint64_t from_a = low + UINT64_C(0x3F3F3F3F3F3F3F3F), past_z = low + UINT64_C(0x2525252525252525);
+    return word | ((from_a & ~past_z & ascii) >> 2);
+}
+
+static void fold(char *to, kim_text from)
+{
+    size_t i = 0;
+    for (; i + 8 <= from.size; i += 8) {
+        uint64_t word;
+        memcpy(&word, from.bytes + i, sizeof word);
+        word = folded(word);
+        memcpy(to + i, &word, sizeof word);
+    }
+    for (; i < from.size; i++)
+        to[i] = from.bytes[i] >= 'A' && from.bytes[i] <= 'Z' ? (char)(from.bytes[i] + 32) : from.bytes[i];
+}
+
+/* Slashes in a row are one, one stands in front and none behind; neither do blanks. */
+static kim_text with_single_slashes(char *bytes, kim_text folded_scope)
+{
     size_t size = 0;
-    if (bytes == NULL)
-        return KIM_NO_TEXT;
-    for (size_t i = 0; i < scope.size; i++) {
-        char c = scope.bytes[i];
+    for (size_t i = 0; i < folded_scope.size; i++) {
+        char c = folded_scope.bytes[i];
         if (c == '/' || (c == ' ' && size == 0))
             continue;
-        if (size == 0 || scope.bytes[i - 1] == '/')
+        if (size == 0 || folded_scope.bytes[i - 1] == '/')
             bytes[size++] = '/';
-        bytes[size++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        bytes[size++] = c;
     }
     while (size > 0 && bytes[size - 1] == ' ')
         size--;
     if (size == 0)
         bytes[size++] = '/';
     return (kim_text){bytes, size};
+}
+
+kim_text azure_scope_text(kim_text scope, kim_arena *arena)
+{
+    char *bytes = kim_arena_bytes(arena, scope.size + 2);
+    if (bytes == NULL)
+        return KIM_NO_TEXT;
+    fold(bytes, scope);
+    kim_text text = {bytes, scope.size};
+    bool is_plain = text.size > 1 && bytes[0] == '/' && bytes[text.size - 1] != '/' && bytes[text.size - 1] != ' ' && bytes[1] != ' ' &&
+                    memmem(bytes, text.size, "//", 2) == NULL;
+    if (is_plain)
+        return text;
+    char *clean = kim_arena_bytes(arena, scope.size + 2);
+    return clean ? with_single_slashes(clean, text) : KIM_NO_TEXT;
 }
 
 static kim_text after(kim_text text, size_t size)
@@ -99,8 +133,9 @@ azure_universe azure_universe_of(kim_text action, bool data)
 {
     if (data)
         return AZURE_DATA;
-    for (size_t i = 0; i < sizeof directory_namespaces / sizeof *directory_namespaces; i++)
-        if (kim_text_starts_with(action, kim_text_of(directory_namespaces[i])))
+    enum { FIRST_OWN = 10 }; /* behind "microsoft." */
+    for (size_t i = 0; action.size > FIRST_OWN && i < sizeof directory_namespaces / sizeof *directory_namespaces; i++)
+        if (action.bytes[FIRST_OWN] == directory_namespaces[i][FIRST_OWN] && kim_text_starts_with(action, kim_text_of(directory_namespaces[i])))
             return AZURE_DIRECTORY;
     if (action.size && memmem(action.bytes, action.size, "/allentities/", 13))
         return AZURE_DIRECTORY;
@@ -375,7 +410,7 @@ typedef struct chain_builder {
 
 static uint32_t add_place(chain_builder *b, kim_text text)
 {
-    uint32_t place = text_map_find(b->m->place_ids, text);
+    uint32_t place = text.size < AZURE_LENGTHS && !b->m->lengths[text.size] ? UINT32_MAX : text_map_find(b->m->place_ids, text);
     if (place != UINT32_MAX && b->count < AZURE_CHAIN_MAX)
         b->chain[b->count++] = place;
     return place;
@@ -534,6 +569,9 @@ static bool sort_assignments(azure_model *m, const azure_assignment *all, size_t
     azure_range *by_subject;
     if (keys == NULL || sorted == NULL)
         return false;
+    for (uint32_t i = 0; i < places; i++)
+        if (text_map_text(m->place_ids, i).size < AZURE_LENGTHS)
+            m->lengths[text_map_text(m->place_ids, i).size] = true;
     for (size_t i = 0; i < total; i++)
         keys[i] = all[i].denies ? (uint32_t)subjects : all[i].subject; /* denies last */
     if (!sort_rows(m->arena, keys, total, subjects + 1, &order, &by_subject))
@@ -589,6 +627,7 @@ static bool sort_members(azure_model *m)
     uint32_t *from = KIM_NEW_ARRAY(m->arena, uint32_t, count + 1), *to = KIM_NEW_ARRAY(m->arena, uint32_t, count + 1), *order;
     m->memberships = KIM_NEW_ARRAY(m->arena, azure_membership, count + 1);
     m->is_group = KIM_NEW_ARRAY(m->arena, bool, subjects + 1);
+    m->all_plain = true;
     if (all == NULL || from == NULL || to == NULL || m->memberships == NULL || m->is_group == NULL)
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -599,6 +638,7 @@ static bool sort_members(azure_model *m)
         to[kept] = text_map_find(m->subject_ids, e->to);
         m->is_group[to[kept]] = true;
         all[kept] = (azure_membership){.of = to[kept], .plain = is_plain(e), .source = e};
+        m->all_plain = m->all_plain && is_plain(e);
         kept++;
     }
     if (!sort_rows(m->arena, from, kept, subjects, &order, &m->member_of))

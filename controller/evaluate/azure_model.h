@@ -83,6 +83,8 @@ typedef struct azure_above {
     size_t count;
 } azure_above;
 
+enum { AZURE_LENGTHS = 1024 };
+
 typedef struct azure_model {
     kim_arena *arena;
     estate *es;
@@ -101,6 +103,8 @@ typedef struct azure_model {
     uint32_t *members;             /* by group */
     azure_range *has;              /* [subject]: its members */
     bool *is_group;                /* [subject] */
+    bool all_plain;                /* all memberships are always in force */
+    bool lengths[AZURE_LENGTHS];   /* some place's text is as long: most beginnings of a scope are none */
     const azure_terms **terms;     /* by terms_ids */
     azure_above *above;            /* by subscription_ids */
     uint32_t *roots, *directories; /* places of tenants: azure:T, dir:T */

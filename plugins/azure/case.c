@@ -182,7 +182,7 @@ int azure_read_collected(azure_reader *r, const kim_json *root)
         const kim_json *value = root->members[i].value;
         if (read_member(r, root->members[i].name, value) < 0)
             return -1;
-        for (size_t k = 0; kim_text_is(root->members[i].name, "principals") && kim_json_is(value, KIM_JSON_ARRAY) && k < value->count; k++)
+        for (size_t k = 0; kim_text_is(root->members[i].name, "directory_objects") && kim_json_is(value, KIM_JSON_ARRAY) && k < value->count; k++)
             if (azure_read(r, azure_kind_of(&value->items[k]), false, &value->items[k]) < 0)
                 return -1;
     }
