@@ -370,12 +370,6 @@ static int by_key(const void *left, const void *right)
     return kim_text_compare(a->scope, b->scope);
 }
 
-/* The id of a record that is found by one; the first field of each such type. */
-static kim_text id_of(const kim_record *record)
-{
-    return record->as_scope.id;
-}
-
 static uint64_t hash_text(kim_text text)
 {
     uint64_t h = UINT64_C(1469598103934665603);
@@ -394,7 +388,7 @@ static bool index_ids(shelf *s)
         return false;
     s->by_id_size = size;
     for (size_t i = 0; i < s->count; i++) {
-        size_t at = hash_text(id_of(&s->items[i])) & (size - 1);
+        size_t at = hash_text(estate_id(&s->items[i])) & (size - 1);
         while (s->by_id[at])
             at = (at + 1) & (size - 1);
         s->by_id[at] = (uint32_t)i + 1;
@@ -450,7 +444,7 @@ const kim_record *estate_find(const estate *es, kim_record_type type, kim_text i
     if (s->by_id == NULL)
         return NULL;
     for (size_t at = hash_text(id) & (s->by_id_size - 1); s->by_id[at]; at = (at + 1) & (s->by_id_size - 1))
-        if (kim_text_equal(id_of(&s->items[s->by_id[at] - 1]), id))
+        if (kim_text_equal(estate_id(&s->items[s->by_id[at] - 1]), id))
             return &s->items[s->by_id[at] - 1];
     return NULL;
 }

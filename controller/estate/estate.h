@@ -34,6 +34,12 @@ const kim_record *estate_records(const estate *es, kim_record_type type, size_t 
 /* The identity, resource or scope of that id; NULL where there is none. */
 const kim_record *estate_find(const estate *es, kim_record_type type, kim_text id);
 
+/* The id of a record that estate_find finds: the first field of each such type. */
+static inline kim_text estate_id(const kim_record *record)
+{
+    return record->as_scope.id;
+}
+
 bool estate_is_complete(const estate *es);
 /* The actions a provider has; NULL where no catalogue of it is installed. */
 const catalogue *estate_catalogue(const estate *es, kim_text provider);

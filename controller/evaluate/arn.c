@@ -6,7 +6,18 @@
 
 arn arn_split(kim_text whole)
 {
-    arn a = {.whole = whole, .is_pattern = glob_has_wildcard(whole), .is_everything = kim_text_is(whole, "*")};
+    arn a = arn_split_text(whole);
+    a.is_pattern = glob_has_wildcard(whole);
+    a.is_everything = kim_text_is(whole, "*");
+    return a;
+}
+
+arn arn_split_text(kim_text whole)
+{
+    arn a;
+    a.whole = whole;
+    a.count = 0;
+    a.is_pattern = a.is_everything = false;
     kim_text rest = whole;
     while (a.count < ARN_PARTS) {
         const char *colon = a.count + 1 < ARN_PARTS && rest.size ? memchr(rest.bytes, ':', rest.size) : NULL;
@@ -63,6 +74,8 @@ int arn_pattern_compile(kim_text raw, arn_variables variables, key_table *keys, 
             break;
         at = end + 1;
     }
+    if (out->count == ARN_PARTS && out->whole.parts == NULL && (out->plain_parts & 31) == 31)
+        out->lead = out->whole.literal;
     return 0;
 }
 
@@ -71,7 +84,7 @@ static arn_match match_part(const template *t, kim_text text, bool text_is_patte
 {
     if (t->parts == NULL) {
         if (!text_is_pattern || !glob_has_wildcard(text))
-            return glob_match(t->raw, text) ? ARN_YES : ARN_NO;
+            return glob_match_after(t->raw, t->literal, text) ? ARN_YES : ARN_NO;
         glob_relation relation = glob_relate(text, t->raw);
         return relation == GLOB_WITHIN ? ARN_YES : relation == GLOB_DISJOINT ? ARN_NO : ARN_PART;
     }
@@ -92,6 +105,8 @@ arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool exten
 {
     if (pattern->is_everything)
         return ARN_YES;
+    if (pattern->lead && !a->is_pattern)
+        return glob_match_after(pattern->raw, pattern->lead, a->whole) ? ARN_YES : ARN_NO;
     if (pattern->is_plain && !a->is_pattern)
         if (pattern->count == ARN_PARTS || !extend)
             return kim_text_equal(pattern->raw, a->whole) ? ARN_YES : ARN_NO;
@@ -136,4 +151,22 @@ const term *arn_pattern_resolves(const arn_pattern *pattern, context *c, kim_are
     for (size_t i = 0; i < pattern->count; i++)
         all = term_and(scratch, all, template_resolves(&pattern->parts[i], c, scratch));
     return all;
+}
+
+static uint32_t bit_of(kim_text service)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < service.size; i++)
+        h = (h ^ (unsigned char)service.bytes[i]) * 16777619u;
+    return UINT32_C(1) << (h >> 27);
+}
+
+uint32_t arn_service_bit(const arn *a)
+{
+    return a->count < ARN_PARTS || glob_has_wildcard(a->parts[2]) ? ~UINT32_C(0) : bit_of(a->parts[2]);
+}
+
+uint32_t arn_pattern_services(const arn_pattern *pattern)
+{
+    return pattern->count < ARN_PARTS || !(pattern->plain_parts >> 2 & 1) ? ~UINT32_C(0) : bit_of(pattern->parts[2].raw);
 }

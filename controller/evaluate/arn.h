@@ -23,6 +23,7 @@ typedef struct arn {
 } arn;
 
 arn arn_split(kim_text whole);
+arn arn_split_text(kim_text whole); /* in which a wildcard is only a character */
 kim_text arn_service(const arn *a); /* absent where it is no ARN */
 kim_text arn_account(const arn *a); /* absent where the ARN names none */
 
@@ -32,6 +33,8 @@ typedef struct arn_pattern {
     bool is_plain;                /* no variables and no wildcards: compare bytes */
     uint8_t plain_parts;          /* a bit a part: it has neither */
     uint8_t count;                /* of parts */
+    uint32_t lead;                /* bytes before the first wildcard, where five colons are among them and no
+                                     variable is anywhere: what follows is of the last part; 0: not so */
     template parts[ARN_PARTS];    /* [count] */
     kim_text raw;
     template whole;               /* of a pattern that is "*" or no ARN */
@@ -60,6 +63,11 @@ arn_match arn_pattern_match(const arn_pattern *pattern, const arn *a, bool exten
 
 /* The pattern as a document with variables, and without short ARNs, writes it; in arena. */
 kim_text arn_pattern_text(const arn_pattern *pattern, bool extend, kim_arena *arena);
+
+/* A bit for the service that an ARN is of, and for each that a pattern may be of: where they have none in
+ * common the pattern matches nothing of it, in no layer. All bits, where that is not known. */
+uint32_t arn_service_bit(const arn *a);
+uint32_t arn_pattern_services(const arn_pattern *pattern);
 
 /* That no variable of it is ARN_UNRESOLVED, where one is not known: template_resolves. */
 const term *arn_pattern_resolves(const arn_pattern *pattern, context *c, kim_arena *scratch);

@@ -15,6 +15,7 @@
  * and deny/allow evaluation; Organizations User Guide, "SCP evaluation", "RCP evaluation"; KMS Developer
  * Guide, "Key policies"; S3 User Guide, "Blocking public access".
  */
+#include "controller/evaluate/aws.h"
 #include "controller/evaluate/aws_account.h"
 #include "controller/evaluate/aws_caller.h"
 #include "controller/evaluate/aws_context.h"
@@ -24,29 +25,33 @@
 /* What a layer says. */
 typedef struct weight {
     const term *allow, *deny;
-    const term *by_grade[GRADES]; /* of allow, in a resource's policy */
 } weight;
 
 typedef struct layer {
-    const char *name;
+    kim_text name;
     bool extends;  /* a short ARN stands for all that it begins */
     bool names;    /* its statements name whom they speak of */
 } layer;
 
-static const layer IDENTITY = {"identity", true, false}, BOUNDARY = {"boundary", true, false},
-                   SESSION = {"session", true, false}, SCP = {"scp", false, false}, RCP = {"rcp", false, true},
-                   RESOURCE = {"resource", false, true}, ENDPOINT = {"endpoint", false, true};
+static const layer IDENTITY = {{"identity", 8}, true, false}, BOUNDARY = {{"boundary", 8}, true, false},
+                   SESSION = {{"session", 7}, true, false}, SCP = {{"scp", 3}, false, false}, RCP = {{"rcp", 3}, false, true},
+                   RESOURCE = {{"resource", 8}, false, true}, ENDPOINT = {{"endpoint", 8}, false, true};
 
 typedef struct deciding {
     aws_request request;
-    const uint64_t *bits;   /* rules that cover the action */
-    bool takes_no_resource; /* the action is matched by Resource "*" alone */
+    const asked_action *action;
+    const uint64_t *bits;  /* of the rules that may have a say */
+    const term *by_grade[GRADES]; /* what the resource's policy allows, by how it names the caller */
 } deciding;
 
 /* ---- one statement ---- */
 
 static void note(evaluator *ev, say said)
 {
+    if (said.rule) { /* read once the verdict is known */
+        __builtin_prefetch(&said.rule->name);
+        __builtin_prefetch(said.policy);
+    }
     if (ev->say_count < BECAUSE_MAX)
         ev->says[ev->say_count++] = said;
 }
@@ -71,7 +76,7 @@ static const term *in_resources(deciding *d, const rule *one, bool extends)
     evaluator *ev = d->request.ev;
     if (one->any_resource)
         return &term_true;
-    if (d->takes_no_resource)
+    if (one->resource_everything || d->action->takes_no_resource)
         return one->resource_everything != one->resources_turned ? &term_true : &term_false;
     const term *any = &term_false, *resolved = &term_true;
     for (size_t i = 0; i < one->resource_count; i++) {
@@ -124,7 +129,7 @@ static void weigh_rule(deciding *d, const rule *one, const layer *l, weight *w)
     const term *named[GRADES];
     if (one->effect == KIM_ALLOW && w->allow == &term_true && l != &RESOURCE)
         return; /* the layer allows already */
-    bool has_names = l->names && !(l == &RCP && one->any_subject);
+    bool has_names = l->names && !(l == &RCP && one->any_subject) && !one->names_all;
     if (has_names && !caller_named(&d->request.caller, one, ev->scratch, named))
         return;
     const term *when = has_names ? any_grade(ev, named) : &term_true;
@@ -132,7 +137,7 @@ static void weigh_rule(deciding *d, const rule *one, const layer *l, weight *w)
     if (what == &term_false)
         return;
     bool may_deny = one->effect != KIM_ALLOW, may_allow = one->effect != KIM_DENY;
-    bool doubtful = !kim_text_is_absent(one->unread) || one->effect == 0;
+    bool doubtful = one->is_doubtful;
     const term *all = term_and(ev->scratch, when, what);
     if (may_deny) {
         const term *t = doubtful ? term_and(ev->scratch, all, unread_rule(ev, one, true)) : all;
@@ -144,26 +149,28 @@ static void weigh_rule(deciding *d, const rule *one, const layer *l, weight *w)
         const term *t = term_and(ev->scratch, all, doubt);
         note(ev, (say){.layer = l->name, .policy = one->policy, .rule = one, .surely = t == &term_true});
         w->allow = term_or(ev->scratch, w->allow, t);
-        for (int g = 0; l == &RESOURCE && g < GRADES; g++)
+        if (l == &RESOURCE && one->names_all)
+            d->by_grade[GRADE_EVERYONE] = term_or(ev->scratch, d->by_grade[GRADE_EVERYONE], term_and(ev->scratch, what, doubt));
+        for (int g = 0; l == &RESOURCE && has_names && g < GRADES; g++)
             if (named[g] != &term_false)
-                w->by_grade[g] = term_or(ev->scratch, w->by_grade[g], term_all(ev->scratch, (const term *[]){named[g], what, doubt}, 3));
+                d->by_grade[g] = term_or(ev->scratch, d->by_grade[g], term_all(ev->scratch, (const term *[]){named[g], what, doubt}, 3));
     }
 }
 
 /* ---- one layer ---- */
 
-static void weigh_unread(deciding *d, const policy_list *list, const layer *l, weight *w)
+static void weigh_unread(deciding *d, const policy_set *set, const layer *l, weight *w)
 {
     evaluator *ev = d->request.ev;
-    for (size_t i = 0; i < list->count; i++) {
-        const policy_rules *policy = list->items[i];
+    for (size_t i = 0; i < set->count; i++) {
+        const policy_rules *policy = set->items[i];
         if (kim_text_is_absent(policy->unread))
             continue;
         kim_text what = kim_text_format(ev->scratch, "policy %.*s: %.*s", KIM_PRINT(policy->label), KIM_PRINT(policy->unread));
         w->allow = term_or(ev->scratch, w->allow, unread(ev, "allow", what));
         w->deny = term_or(ev->scratch, w->deny, unread(ev, "deny", what));
         for (int g = GRADE_ACCOUNT; l == &RESOURCE && g < GRADES; g++)
-            w->by_grade[g] = term_or(ev->scratch, w->by_grade[g], unread(ev, "allow", what));
+            d->by_grade[g] = term_or(ev->scratch, d->by_grade[g], unread(ev, "allow", what));
     }
 }
 
@@ -176,33 +183,40 @@ static uint64_t bits_from(const uint64_t *bits, uint32_t number, uint32_t count)
     return count < 64 ? word & ((UINT64_C(1) << count) - 1) : word;
 }
 
-static weight weigh(deciding *d, const policy_list *list, const layer *l)
+static void weigh_range(deciding *d, rule_range range, const layer *l, weight *w)
+{
+    const rule *all = rules_all(d->request.ev->r);
+    while (range.count) {
+        uint32_t count = range.count < 64 ? range.count : 64;
+        for (uint64_t word = bits_from(d->bits, range.first, count); word; word &= word - 1)
+            weigh_rule(d, &all[range.first + (uint32_t)__builtin_ctzll(word)], l, w);
+        range.first += count;
+        range.count -= count;
+    }
+}
+
+/* number: of a set of policies; 0: there is none. */
+static weight weigh(deciding *d, uint32_t number, const layer *l)
 {
     weight w = {.allow = &term_false, .deny = &term_false};
-    const rule *all = rules_all(d->request.ev->r);
-    for (int g = 0; g < GRADES; g++)
-        w.by_grade[g] = &term_false;
-    if (list && list->has_unread)
-        weigh_unread(d, list, l, &w);
-    for (size_t i = 0; list && i < list->count; i++)
-        for (uint32_t number = list->ranges[i].first, left = list->ranges[i].count; left > 0;) {
-            uint32_t count = left < 64 ? left : 64;
-            for (uint64_t word = bits_from(d->bits, number, count); word; word &= word - 1)
-                weigh_rule(d, &all[number + (uint32_t)__builtin_ctzll(word)], l, &w);
-            number += count;
-            left -= count;
-        }
+    const policy_set *set = rules_set(d->request.ev->r, number);
+    if (set == NULL)
+        return w;
+    if (set->has_unread)
+        weigh_unread(d, set, l, &w);
+    for (size_t i = 0; i < set->range_count; i++)
+        weigh_range(d, i ? set->more[i - 1] : set->first, l, &w);
     return w;
 }
 
 /* A ceiling that is not set allows all; one that is set and silent is named. */
-static weight weigh_ceiling(deciding *d, const policy_list *list, const layer *l)
+static weight weigh_ceiling(deciding *d, uint32_t number, const layer *l)
 {
-    weight w = weigh(d, list, l);
-    if (list == NULL || !list->is_set)
-        w.allow = &term_true;
-    else if (w.allow == &term_false)
-        note(d->request.ev, (say){.layer = l->name, .policy = list->count ? list->items[0] : NULL});
+    if (number == 0)
+        return (weight){.allow = &term_true, .deny = &term_false};
+    weight w = weigh(d, number, l);
+    if (w.allow == &term_false)
+        note(d->request.ev, (say){.layer = l->name, .policy = rules_set(d->request.ev->r, number)->items[0]});
     return w;
 }
 
@@ -220,10 +234,10 @@ static weight weigh_chain(deciding *d, const account *a, const layer *l)
     weight all = {.allow = &term_true, .deny = &term_false};
     bool used = a && (l == &SCP ? a->has_scp : a->has_rcp);
     for (size_t i = 0; used && i < a->depth; i++) {
-        const policy_list *list = l == &SCP ? &a->chain[i]->scp : &a->chain[i]->rcp;
-        if (!list->is_set)
+        uint32_t number = l == &SCP ? a->chain[i]->scp : a->chain[i]->rcp;
+        if (number == 0)
             continue;
-        weight one = weigh(d, list, l);
+        weight one = weigh(d, number, l);
         if (l == &RCP && !estate_is_complete(ev->es))
             one.allow = &term_true; /* RCPFullAWSAccess hangs on every level and cannot be taken off */
         if (one.allow == &term_false)
@@ -241,30 +255,25 @@ static weight weigh_chain(deciding *d, const account *a, const layer *l)
 
 /* ---- the request ---- */
 
-static bool is_sts_assume(kim_text action)
-{
-    return kim_text_starts_with(action, KIM_TEXT("sts:assumerole")) || kim_text_is(action, "sts:tagsession") ||
-           kim_text_is(action, "sts:setsourceidentity");
-}
-
 /* Whether the resource's own policy must allow, even within one account. */
-static bool resource_side_is_required(const deciding *d, kim_text action)
+static bool resource_side_is_required(const deciding *d)
 {
     const arn *a = &d->request.resource;
-    if (is_sts_assume(action))
+    if (d->action->assumes)
         return true;
-    return kim_text_starts_with(action, KIM_TEXT("kms:")) && a->count == ARN_PARTS && !d->takes_no_resource &&
+    return d->action->is_kms && a->count == ARN_PARTS && !d->action->takes_no_resource &&
            kim_text_starts_with(a->parts[5], KIM_TEXT("key/"));
 }
 
 const target *aws_target(const rules *r, const arn *a)
 {
-    const target *exact = rules_target(r, a->whole);
+    kim_text service = a->count == ARN_PARTS ? a->parts[2] : KIM_TEXT(""), last = a->count == ARN_PARTS ? a->parts[5] : KIM_TEXT("");
+    const char *slash = last.size ? memchr(last.bytes, '/', last.size) : NULL;
+    bool is_object = slash && kim_text_is(service, "s3");
+    const target *exact = is_object && !rules_have_objects(r) ? NULL : rules_target(r, a->whole);
     if (exact || a->count < ARN_PARTS)
         return exact;
-    kim_text service = a->parts[2], last = a->parts[5];
-    const char *slash = last.size ? memchr(last.bytes, '/', last.size) : NULL;
-    if (kim_text_is(service, "s3") && slash)
+    if (is_object)
         return rules_target(r, (kim_text){a->whole.bytes, (size_t)(slash - a->whole.bytes)});
     const char *second = slash ? memchr(slash + 1, '/', last.size - (size_t)(slash + 1 - last.bytes)) : NULL;
     kim_text rest = second ? (kim_text){second, last.size - (size_t)(second - last.bytes)} : KIM_TEXT("");
@@ -303,7 +312,7 @@ static const struct { kim_text service; const char *part; } with_policies[] = {
 /* Keys and roles cannot be without a policy: where none of theirs is in the estate it was not read. */
 static bool lacks_its_policy(const aws_request *r, bool is_role)
 {
-    if (r->target && r->target->policies.is_set)
+    if (r->target && r->target->policies)
         return false;
     if (!is_role)
         return kim_text_is(r->resource.parts[2], "kms") && kim_text_starts_with(r->resource.parts[5], KIM_TEXT("key/"));
@@ -325,30 +334,30 @@ static bool has_policies(kim_text service, bool only_collected, const char **par
 }
 
 /* Is the policy of this resource one that was not read? */
-static bool is_policy_missing(const deciding *d, kim_text action, kim_text id)
+static bool is_policy_missing(const deciding *d, kim_text id)
 {
     const aws_request *r = &d->request;
-    if (estate_is_complete(r->ev->es) || d->takes_no_resource || r->resource.count < ARN_PARTS || r->resource.is_everything)
+    if (estate_is_complete(r->ev->es) || d->action->takes_no_resource || r->resource.count < ARN_PARTS || r->resource.is_everything)
         return false;
     const char *part = "iam";
-    bool is_role = is_sts_assume(action), is_strange = r->resource_account == NULL || r->resource_account->is_strange;
+    bool is_role = d->action->assumes, is_strange = r->resource_account == NULL || r->resource_account->is_strange;
     if (is_role ? !kim_text_is(r->resource.parts[2], "iam") : !has_policies(r->resource.parts[2], !is_strange, &part))
         return false;
     return is_strange || lacks_its_policy(r, is_role) ||
            account_part_is_unread(r->ev, r->resource_account, kim_text_of(part), id);
 }
 
-static void add_missing_policy(deciding *d, kim_text action, weight *resource)
+static void add_missing_policy(deciding *d, weight *resource)
 {
     evaluator *ev = d->request.ev;
     kim_text id = d->request.target ? d->request.target->id : d->request.resource.whole;
-    if (!is_policy_missing(d, action, id))
+    if (!is_policy_missing(d, id))
         return;
     kim_text what = kim_text_format(ev->scratch, "the policy of %.*s", KIM_PRINT(id));
     resource->deny = term_or(ev->scratch, resource->deny, unread(ev, "deny", what));
     resource->allow = term_or(ev->scratch, resource->allow, unread(ev, "allow", what));
     for (int g = GRADE_ACCOUNT; g < GRADES; g++)
-        resource->by_grade[g] = term_or(ev->scratch, resource->by_grade[g], unread(ev, "allow", what));
+        d->by_grade[g] = term_or(ev->scratch, d->by_grade[g], unread(ev, "allow", what));
 }
 
 static const account *find_resource_account(aws_request *r)
@@ -368,25 +377,54 @@ static const account *find_resource_account(aws_request *r)
     return is_strange ? NULL : r->caller_account;
 }
 
-static int start(evaluator *ev, const question *q, deciding *d, kim_text *action, kim_error *err)
+/* Whose the resource is, asked anew only for a caller of another account. */
+static void find_owner(aws_request *r, aws_matter *m)
 {
-    *d = (deciding){.request = {.ev = ev, .q = q, .resource = arn_split(q->resource.size ? q->resource : KIM_TEXT("*"))}};
-    aws_request *r = &d->request;
-    ev->say_count = 0;
-    *action = kim_text_lower(ev->scratch, q->action);
-    if (q->action.size == 0 || memchr(q->action.bytes, ':', q->action.size) == NULL || glob_has_wildcard(q->action))
-        return kim_fail(err, KIM_ERR_INPUT, "action '%.*s' is none of AWS's; write SERVICE:ACTION, such as s3:GetObject", KIM_PRINT(q->action));
-    if (caller_read(ev, q, &r->caller, err) < 0)
-        return -1;
-    d->bits = action_index_rules(ev->index, *action);
-    r->target = aws_target(ev->r, &r->resource);
-    if (r->caller.account.size)
-        r->caller_account = account_of(ev, r->caller.account);
-    r->resource_account = find_resource_account(r);
-    if (d->bits == NULL || kim_text_is_absent(*action) || (r->caller.account.size && r->caller_account == NULL))
+    if (!m->is_known || m->asked_by != r->caller_account || r->caller_account == NULL) {
+        m->owner = find_resource_account(r);
+        m->asked_by = r->caller_account;
+        m->is_foreign = r->is_foreign;
+        m->is_known = true;
+    }
+    r->resource_account = m->owner;
+    r->is_foreign = m->is_foreign;
+}
+
+/* Whatever the question asks for, with all the rules that cover the action. */
+static int find_matter(evaluator *ev, const question *q, aws_matter *m, kim_error *err)
+{
+    m->action = action_index_trim(ev->index) ? action_index_find(ev->index, q->action.size ? q->action : KIM_TEXT("*")) : NULL;
+    if (m->action == NULL)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
-    int32_t id = ev->cat ? catalogue_action(ev->cat, *action) : -1;
-    d->takes_no_resource = id >= 0 && catalogue_takes_no_resource(ev->cat, id);
+    if (!m->action->is_one)
+        return kim_fail(err, KIM_ERR_INPUT, "action '%.*s' is none of AWS's; write SERVICE:ACTION, such as s3:GetObject", KIM_PRINT(q->action));
+    m->resource = arn_split(q->resource.size ? q->resource : KIM_TEXT("*"));
+    m->target = aws_target(ev->r, &m->resource);
+    m->rules = m->action->rules;
+    m->is_known = false;
+    return 0;
+}
+
+/* h: what hangs on the identity; NULL: to be found. */
+static int start(evaluator *ev, const question *q, aws_matter *m, const holder *h, deciding *d, kim_error *err)
+{
+    aws_request *r = &d->request;
+    *r = (aws_request){.ev = ev, .q = q, .resource = m->resource, .target = m->target};
+    d->action = m->action;
+    d->bits = m->rules;
+    for (int g = 0; g < GRADES; g++)
+        d->by_grade[g] = &term_false;
+    ev->say_count = 0;
+    if (!caller_of_holder(q, h, &r->caller) && caller_read(ev, q, &r->caller, err) < 0)
+        return -1;
+    h = r->caller.holder;
+    if (h && h->grants)
+        __builtin_prefetch(rules_set(ev->r, h->grants)); /* far away, where there are many */
+    if (r->caller.account.size)
+        r->caller_account = h && h->kind != HOLDER_OTHER ? account_of_holder(ev, h) : account_of(ev, r->caller.account);
+    if (r->caller.account.size && r->caller_account == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
+    find_owner(r, m);
     aws_context_start(r);
     return 0;
 }
@@ -400,7 +438,6 @@ static void append_units(units from, char *to, size_t *size)
 kim_text aws_resource_for(evaluator *ev, const question *q, const arn_pattern *pattern, kim_arena *arena)
 {
     deciding d;
-    kim_text action;
     units parts[ARN_PARTS];
     size_t room = ARN_PARTS, size = 0;
     question one = *q;
@@ -408,7 +445,8 @@ kim_text aws_resource_for(evaluator *ev, const question *q, const arn_pattern *p
     one.resource = KIM_TEXT("*");
     if (pattern->count < ARN_PARTS)
         return pattern->raw;
-    if (start(ev, &one, &d, &action, NULL) < 0)
+    aws_matter m;
+    if (find_matter(ev, &one, &m, NULL) < 0 || start(ev, &one, &m, NULL, &d, NULL) < 0)
         return KIM_NO_TEXT;
     for (size_t i = 0; i < ARN_PARTS; i++) {
         if (template_fill(&pattern->parts[i], &ev->context, true, ev->scratch, &parts[i]) == UNRESOLVED)
@@ -441,15 +479,15 @@ static void weigh_caller(deciding *d, sides *s)
     aws_request *r = &d->request;
     evaluator *ev = r->ev;
     const holder *h = r->caller.holder;
-    s->identity = weigh(d, h ? &h->grants : NULL, &IDENTITY);
-    s->boundary = weigh_ceiling(d, h ? &h->boundary : NULL, &BOUNDARY);
-    s->session = weigh_ceiling(d, h ? &h->session : NULL, &SESSION);
+    s->identity = weigh(d, h ? h->grants : 0, &IDENTITY);
+    s->boundary = weigh_ceiling(d, h ? h->boundary : 0, &BOUNDARY);
+    s->session = weigh_ceiling(d, h ? h->session : 0, &SESSION);
     if (r->caller.kind == CALLER_ROOT && !r->caller.is_anyone) { /* the root user may do everything that no guardrail forbids */
         s->identity.allow = s->boundary.allow = &term_true;
         s->identity.deny = s->boundary.deny = &term_false;
-    } else if (r->caller.kind == CALLER_FEDERATED_USER && (h == NULL || !h->session.is_set)) {
+    } else if (r->caller.kind == CALLER_FEDERATED_USER && (h == NULL || h->session == 0)) {
         s->session.allow = &term_false; /* GetFederationToken without a policy gives no permissions */
-        note(ev, (say){.layer = "session", .target = r->caller.text});
+        note(ev, (say){.layer = SESSION.name, .target = r->caller.text});
     }
     bool is_known = estate_is_complete(ev->es) || (r->caller_account->is_read && h && h->identity);
     if (r->caller.is_anyone || (!is_known && r->caller.kind != CALLER_ROOT)) {
@@ -459,29 +497,35 @@ static void weigh_caller(deciding *d, sides *s)
     }
 }
 
-/* *strange: the endpoint that the request came through, where others were read and it was not. */
-static const policy_list *endpoint_policies(aws_request *r, kim_text *strange)
+/* Of a case: the one endpoint's that it may have. */
+static uint32_t only_endpoint(const evaluator *ev)
 {
+    size_t count = 0;
+    const target *targets = rules_have_endpoints(ev->r) ? rules_targets(ev->r, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        if (targets[i].endpoint)
+            return targets[i].endpoint;
+    return 0;
+}
+
+/* *strange: the endpoint that the request came through, where others were read and it was not. */
+static uint32_t endpoint_policies(aws_request *r, kim_text *strange)
+{
+    static const kim_text key = {"aws:SourceVpce", 14};
     evaluator *ev = r->ev;
-    size_t count;
     *strange = KIM_NO_TEXT;
-    const target *targets = rules_targets(ev->r, &count);
-    if (estate_is_complete(ev->es)) {
-        for (size_t i = 0; i < count; i++)
-            if (targets[i].endpoint.is_set)
-                return &targets[i].endpoint;
-        return NULL;
-    }
+    if (estate_is_complete(ev->es))
+        return only_endpoint(ev);
     for (size_t i = 0; i < r->q->context_count; i++) {
         const context_entry *e = &r->q->context[i];
-        if (!kim_text_equal_nocase(e->key, KIM_TEXT("aws:SourceVpce")) || e->values.count != 1)
+        if (e->key.size != key.size || e->values.count != 1 || !kim_text_equal_nocase(e->key, key))
             continue;
         const target *t = rules_target(ev->r, e->values.items[0]);
         if (t == NULL && part_was_read(ev, KIM_TEXT("ec2:vpc-endpoint")))
             *strange = e->values.items[0];
-        return t ? &t->endpoint : NULL;
+        return t ? t->endpoint : 0;
     }
-    return NULL;
+    return 0;
 }
 
 static weight weigh_endpoint(deciding *d)
@@ -498,11 +542,11 @@ static weight weigh_endpoint(deciding *d)
 }
 
 /* Block Public Access: a public policy counts for the bucket's own account and for services alone. */
-static void restrict_public(deciding *d, kim_text action, sides *s)
+static void restrict_public(deciding *d, sides *s)
 {
     aws_request *r = &d->request;
     bool own = is_of_account(&r->caller) && r->caller_account == r->resource_account;
-    bool is_s3 = kim_text_is(arn_service(&r->resource), "s3") || kim_text_starts_with(action, KIM_TEXT("s3:"));
+    bool is_s3 = kim_text_is(arn_service(&r->resource), "s3") || kim_text_starts_with(d->action->lower, KIM_TEXT("s3:"));
     if (own || r->caller.kind == CALLER_SERVICE || r->target == NULL || !is_s3)
         return;
     const kim_record *bucket = r->target->resource;
@@ -510,80 +554,92 @@ static void restrict_public(deciding *d, kim_text action, sides *s)
     const char *fact = "s3.restrict_public_buckets";
     bool restricted = (bucket && kim_text_is(kim_pairs_get(bucket->resource.facts, fact), "true")) ||
                       (scope && kim_text_is(kim_pairs_get(scope->as_scope.facts, fact), "true"));
-    if (!restricted || !policies_are_public(&r->target->policies))
+    if (!restricted || (r->target->policies == 0 || !policies_are_public(rules_set(r->ev->r, r->target->policies))))
         return;
     s->resource.allow = &term_false;
     for (int g = 0; g < GRADES; g++)
-        s->resource.by_grade[g] = &term_false;
-    note(r->ev, (say){.layer = "resource", .target = KIM_TEXT("RestrictPublicBuckets")});
+        d->by_grade[g] = &term_false;
+    note(r->ev, (say){.layer = RESOURCE.name, .target = KIM_TEXT("RestrictPublicBuckets")});
 }
 
 /* Nobody is to lock himself out: a bucket's policy cannot keep the root user of its own account from the
  * policy itself. Source: S3 API Reference, PutBucketPolicy. */
-static bool is_owner_at_his_policy(const aws_request *r, kim_text action)
+static bool is_owner_at_his_policy(const deciding *d)
 {
-    return r->caller.kind == CALLER_ROOT && !r->caller.is_anyone && r->caller_account == r->resource_account &&
-           (kim_text_is(action, "s3:getbucketpolicy") || kim_text_is(action, "s3:putbucketpolicy") || kim_text_is(action, "s3:deletebucketpolicy"));
+    const aws_request *r = &d->request;
+    return d->action->is_bucket_policy && r->caller.kind == CALLER_ROOT && !r->caller.is_anyone && r->caller_account == r->resource_account;
 }
 
-static sides weigh_all(deciding *d, kim_text action)
+static const weight OPEN = {.allow = &term_true, .deny = &term_false}, SILENT = {.allow = &term_false, .deny = &term_false};
+
+/* The sides that may grant: the caller's and the resource's. */
+static void weigh_grants(deciding *d, sides *s)
 {
     aws_request *r = &d->request;
-    evaluator *ev = r->ev;
-    sides s;
-    const weight open = {.allow = &term_true, .deny = &term_false};
-    const weight silent = {.allow = &term_false, .deny = &term_false};
-    bool bound = is_of_account(&r->caller) && !r->caller.is_service_linked;
-    s.identity = silent;
-    s.boundary = s.session = open;
+    s->identity = SILENT;
+    s->boundary = s->session = OPEN;
     if (is_of_account(&r->caller))
-        weigh_caller(d, &s);
-    s.resource = weigh(d, r->target ? &r->target->policies : NULL, &RESOURCE);
-    add_missing_policy(d, action, &s.resource);
-    if (is_owner_at_his_policy(r, action))
-        s.resource.deny = &term_false;
-    restrict_public(d, action, &s);
-    s.scp = bound && !r->caller_account->is_management ? weigh_chain(d, r->caller_account, &SCP) : open;
-    kim_text service = {action.bytes, (size_t)((const char *)memchr(action.bytes, ':', action.size) - action.bytes)};
-    const catalogue_service *known = ev->cat ? catalogue_service_find(ev->cat, service) : NULL;
-    bool under_rcp = ev->cat == NULL || (known && known->takes_rcp);
-    s.rcp = under_rcp && r->resource_account && !r->resource_account->is_management && !r->caller.is_service_linked
-                ? weigh_chain(d, r->resource_account, &RCP) : open;
-    s.endpoint = weigh_endpoint(d);
-    return s;
+        weigh_caller(d, s);
+    s->resource = weigh(d, r->target ? r->target->policies : 0, &RESOURCE);
+    add_missing_policy(d, &s->resource);
+    if (is_owner_at_his_policy(d))
+        s->resource.deny = &term_false;
+    restrict_public(d, s);
+}
+
+static void weigh_guardrails(deciding *d, sides *s)
+{
+    aws_request *r = &d->request;
+    bool bound = is_of_account(&r->caller) && !r->caller.is_service_linked;
+    s->scp = bound && !r->caller_account->is_management ? weigh_chain(d, r->caller_account, &SCP) : OPEN;
+    s->rcp = d->action->takes_rcp && r->resource_account && !r->resource_account->is_management && !r->caller.is_service_linked
+                 ? weigh_chain(d, r->resource_account, &RCP) : OPEN;
+    s->endpoint = weigh_endpoint(d);
 }
 
 /* ---- the formula ---- */
 
+static bool is_across(const aws_request *r)
+{
+    return r->is_foreign || (r->resource_account && r->resource_account != r->caller_account);
+}
+
+/* What would grant if no ceiling cut it: tells a refusal by a ceiling from silence. */
+static const term *grants_bare(deciding *d, const sides *s)
+{
+    aws_request *r = &d->request;
+    kim_arena *scratch = r->ev->scratch;
+    const term *const *by = d->by_grade;
+    if (!is_of_account(&r->caller))
+        return s->resource.allow;
+    if (is_across(r))
+        return term_and(scratch, s->resource.allow, s->identity.allow);
+    const term *items[] = {
+        term_and(scratch, by[GRADE_ACCOUNT], s->identity.allow), by[GRADE_ROLE], by[GRADE_EVERYONE], by[GRADE_NAMED],
+        resource_side_is_required(d) ? &term_false : s->identity.allow,
+    };
+    return term_any(scratch, items, sizeof items / sizeof *items);
+}
+
 /* What grants, with the ceilings that each grant is subject to. */
-static const term *grants(deciding *d, const sides *s, kim_text action, const term **bare)
+static const term *grants(deciding *d, const sides *s)
 {
     aws_request *r = &d->request;
     kim_arena *scratch = r->ev->scratch;
     const term *own = term_all(scratch, (const term *[]){s->identity.allow, s->boundary.allow, s->session.allow}, 3);
-    const term *const *by = s->resource.by_grade;
-    if (!is_of_account(&r->caller)) {
-        *bare = s->resource.allow;
+    const term *const *by = d->by_grade;
+    if (!is_of_account(&r->caller))
         return s->resource.allow;
-    }
-    if (r->is_foreign || (r->resource_account && r->resource_account != r->caller_account)) {
-        *bare = term_and(scratch, s->resource.allow, s->identity.allow);
+    if (is_across(r))
         return term_and(scratch, s->resource.allow, own);
-    }
-    bool required = resource_side_is_required(d, action);
     const term *items[] = {
         term_and(scratch, by[GRADE_ACCOUNT], own),
         term_all(scratch, (const term *[]){by[GRADE_ROLE], s->boundary.allow, s->session.allow}, 3),
         by[GRADE_EVERYONE],
         by[GRADE_NAMED],
-        required ? &term_false : own,
+        resource_side_is_required(d) ? &term_false : own,
     };
-    const term *bares[] = {
-        term_and(scratch, by[GRADE_ACCOUNT], s->identity.allow), by[GRADE_ROLE], by[GRADE_EVERYONE], by[GRADE_NAMED],
-        required ? &term_false : s->identity.allow,
-    };
-    *bare = term_any(scratch, bares, 5);
-    const term *same = term_any(scratch, items, 5);
+    const term *same = term_any(scratch, items, sizeof items / sizeof *items);
     if (r->resource_account) /* the owner is known: the caller's own account */
         return same;
     /* Whose the resource is, is not known: it is the caller's account or another. */
@@ -611,7 +667,7 @@ static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, b
         bool is_silent = s->rule == NULL;
         if (is_silent != silent || (!silent && s->denies != denies && only_sure) || (!silent && only_sure && !s->surely))
             continue;
-        because b = {.layer = kim_text_of(s->layer), .policy = s->policy ? s->policy->label : s->target};
+        because b = {.layer = s->layer, .policy = s->policy ? s->policy->label : s->target};
         if (s->rule)
             b.statement = s->rule->name;
         if (!is_named(out, &b)) /* one policy may hang on several levels */
@@ -619,8 +675,9 @@ static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, b
     }
 }
 
-static void explain(evaluator *ev, const term *bare, const term *deny, const term *all, answer *out)
+static void explain(deciding *d, const sides *s, const term *deny, const term *all, answer *out)
 {
+    evaluator *ev = d->request.ev;
     answer_from_term(ev, all, out);
     if (out->verdict == ALLOWED) {
         out->reason = EXPLICIT_ALLOW;
@@ -630,7 +687,7 @@ static void explain(evaluator *ev, const term *bare, const term *deny, const ter
         keep_says(ev, out, true, true, false);
     } else if (out->verdict != DENIED) {
         keep_says(ev, out, false, false, false);
-    } else if (term_settle(bare)->kind == TERM_FALSE) {
+    } else if (term_settle(grants_bare(d, s))->kind == TERM_FALSE) {
         out->reason = IMPLICIT_DENY;
     } else {
         out->reason = CEILING;
@@ -642,30 +699,100 @@ static void explain(evaluator *ev, const term *bare, const term *deny, const ter
     }
 }
 
-int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err)
+/* says_why: denied ones too are explained. */
+static int decide(deciding *d, bool says_why, answer *out, kim_error *err)
 {
-    deciding d;
-    kim_text action;
-    if (start(ev, q, &d, &action, err) < 0)
-        return -1;
+    evaluator *ev = d->request.ev;
+    kim_arena *scratch = ev->scratch;
+    const caller *c = &d->request.caller;
     *out = (answer){.verdict = DENIED, .reason = IMPLICIT_DENY};
-    bool has_credentials = d.request.caller.kind != CALLER_ANONYMOUS && d.request.caller.kind != CALLER_IDP;
-    if (has_credentials && kim_text_is(action, "sts:getcalleridentity")) { /* no permission is asked for, and no deny heard */
+    bool has_credentials = c->kind != CALLER_ANONYMOUS && c->kind != CALLER_IDP;
+    if (has_credentials && d->action->is_whoami) { /* no permission is asked for, and no deny heard */
         *out = (answer){.verdict = ALLOWED, .reason = BYPASS};
         return 0;
     }
-    if (d.request.caller.kind == CALLER_ROOT && !d.request.caller.is_anyone && kim_text_is(action, "sts:assumerole"))
+    if (c->kind == CALLER_ROOT && !c->is_anyone && d->action->is_assume_role)
         return 0; /* STS API, AssumeRole: not with root credentials */
-    sides s = weigh_all(&d, action);
-    kim_arena *scratch = ev->scratch;
-    const term *bare;
-    const term *granted = grants(&d, &s, action, &bare);
+    sides s;
+    weigh_grants(d, &s);
+    const term *granted = grants(d, &s);
+    if (granted == &term_false && !says_why)
+        return 0;
+    weigh_guardrails(d, &s);
     const term *denies[] = {s.identity.deny, s.boundary.deny, s.session.deny, s.scp.deny, s.rcp.deny, s.endpoint.deny, s.resource.deny};
     const term *deny = term_any(scratch, denies, sizeof denies / sizeof *denies);
     const term *parts[] = {granted, s.scp.allow, s.rcp.allow, s.endpoint.allow, term_not(scratch, deny)};
     const term *all = term_all(scratch, parts, sizeof parts / sizeof *parts);
     if (all == NULL || kim_arena_is_full(scratch))
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
-    explain(ev, bare, deny, all, out);
+    if (all == &term_false && !says_why)
+        return 0;
+    explain(d, &s, deny, all, out);
+    return kim_arena_is_full(scratch) ? kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision") : 0;
+}
+
+int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err)
+{
+    deciding d;
+    aws_matter m;
+    if (evaluator_ready(ev, err) < 0 || find_matter(ev, q, &m, err) < 0 || start(ev, q, &m, NULL, &d, err) < 0)
+        return -1;
+    return decide(&d, true, out, err);
+}
+
+/* ---- one question of many ---- */
+
+/* The keys that differ from asker to asker: those that are derived, and that the question does not give. */
+static bool *keys_of_askers(evaluator *ev, const question *q)
+{
+    uint32_t count = key_table_count(rules_keys(ev->r));
+    bool *marked = KIM_NEW_ARRAY(ev->scratch, bool, count + 1);
+    for (uint32_t key = 0; marked && key < count; key++)
+        marked[key] = q->derive && ev->derivations[key] && ev->context.stamps[key] != ev->context.stamp;
+    return marked;
+}
+
+/* May the rule have a say, whoever asks? */
+static bool may_count(deciding *d, const rule *one, const bool *marked)
+{
+    evaluator *ev = d->request.ev;
+    if (one->resources_fixed && in_resources(d, one, true) == &term_false)
+        return false;
+    return one->condition == NULL || aws_condition_looks_at(one->condition, marked) ||
+           aws_condition_decide(one->condition, &ev->context, ev->scratch) != &term_false;
+}
+
+int aws_matter_ready(evaluator *ev, const question *q, uint64_t *bits, aws_matter *matter, kim_error *err)
+{
+    size_t words = rules_count(ev->r) / 64 + 1;
+    if (find_matter(ev, q, matter, err) < 0)
+        return -1;
+    kim_arena_reset(ev->scratch);
+    deciding d = {.request = {.ev = ev, .q = q, .resource = matter->resource, .target = matter->target}, .action = matter->action};
+    aws_context_start(&d.request);
+    const bool *marked = keys_of_askers(ev, q);
+    uint32_t service = matter->action->takes_no_resource ? ~UINT32_C(0) : arn_service_bit(&matter->resource);
+    if (marked == NULL)
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
+    for (size_t w = 0; w < words; w++) {
+        const rule *all = rules_all(ev->r) + w * 64;
+        for (uint64_t word = w + 1 < words ? matter->rules[w + 1] : 0; word; word &= word - 1)
+            __builtin_prefetch(&all[64 + __builtin_ctzll(word)]);
+        bits[w] = matter->rules[w];
+        for (uint64_t word = bits[w]; word; word &= word - 1) {
+            const rule *one = &all[__builtin_ctzll(word)];
+            if (!(one->services & service) || !may_count(&d, one, marked))
+                bits[w] &= ~(word & -word);
+        }
+    }
+    if (kim_arena_is_full(ev->scratch))
+        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
+    matter->rules = bits;
     return 0;
+}
+
+int aws_decide_matter(evaluator *ev, const question *q, aws_matter *matter, const holder *h, answer *out, kim_error *err)
+{
+    deciding d;
+    return start(ev, q, matter, h, &d, err) < 0 ? -1 : decide(&d, false, out, err);
 }

@@ -76,17 +76,6 @@ static kim_text scope_of(evaluator *ev, kim_text id)
     return kim_text_format(ev->kept, "aws:%.*s", KIM_PRINT(id));
 }
 
-static bool has_identities(const evaluator *ev, kim_text scope)
-{
-    size_t count;
-    const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
-    for (size_t i = 0; i < count; i++)
-        if (kim_text_equal(items[i].scope, scope) && items[i].identity.kind != KIM_PUBLIC &&
-            !kim_text_ends_with(items[i].identity.id, KIM_TEXT(":root")))
-            return true;
-    return false;
-}
-
 /* Fills the chain from the account upwards, then turns it round. */
 static void climb(evaluator *ev, account *a)
 {
@@ -115,12 +104,9 @@ static void climb(evaluator *ev, account *a)
     }
 }
 
-static bool says_something(const policy_list *list)
+static bool says_something(const policy_set *set)
 {
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i]->count || !kim_text_is_absent(list->items[i]->unread))
-            return true;
-    return false;
+    return set && (set->range_count || set->has_unread);
 }
 
 /* Where every level's documents are empty the organisation does not use that kind of policy: the
@@ -129,8 +115,8 @@ static void find_guardrails(evaluator *ev, account *a)
 {
     bool complete = estate_is_complete(ev->es);
     for (size_t i = 0; i < a->depth; i++) {
-        a->has_scp |= complete ? a->chain[i]->scp.is_set : says_something(&a->chain[i]->scp);
-        a->has_rcp |= complete ? a->chain[i]->rcp.is_set : says_something(&a->chain[i]->rcp);
+        a->has_scp |= complete ? a->chain[i]->scp != 0 : says_something(rules_set(ev->r, a->chain[i]->scp));
+        a->has_rcp |= complete ? a->chain[i]->rcp != 0 : says_something(rules_set(ev->r, a->chain[i]->rcp));
     }
     /* A member's own agent cannot read the organisation; where another's did, the chain tells all. */
     if (a->organization.size == 0)
@@ -145,22 +131,25 @@ static account *make_account(evaluator *ev, kim_text id)
         return NULL;
     a->id = kim_text_copy(ev->kept, id);
     kim_text scope = scope_of(ev, id);
-    a->scope = estate_find(ev->es, KIM_SCOPE, scope);
+    const level *home = rules_level(ev->r, scope);
+    a->scope = home ? home->scope : NULL;
     if (a->scope)
         climb(ev, a);
     find_guardrails(ev, a);
     a->is_read = estate_is_complete(ev->es) ||
-                 (a->scope && (account_part_is_read(ev, a, KIM_TEXT("iam")) || has_identities(ev, scope)));
+                 (a->scope && (account_part_is_read(ev, a, KIM_TEXT("iam")) || home->has_identities));
     a->is_strange = !a->is_read && !has_any_part(ev, scope);
     return a;
 }
 
 const account *account_of(evaluator *ev, kim_text id)
 {
+    if (ev->last_account && kim_text_equal(ev->last_account->id, id))
+        return ev->last_account;
     uint32_t before = text_map_count(ev->account_ids);
     uint32_t number = text_map_find(ev->account_ids, id);
     if (number != UINT32_MAX)
-        return ev->accounts[number];
+        return ev->last_account = ev->accounts[number];
     account *a = make_account(ev, id);
     if (a == NULL || text_map_add(ev->account_ids, a->id) == UINT32_MAX)
         return NULL;
@@ -175,6 +164,14 @@ const account *account_of(evaluator *ev, kim_text id)
         ev->account_capacity = capacity;
     }
     return ev->accounts[before] = a;
+}
+
+const account *account_of_holder(evaluator *ev, const holder *h)
+{
+    const account **kept = &ev->holder_accounts[h->account];
+    if (*kept == NULL)
+        *kept = account_of(ev, holder_account(h));
+    return *kept;
 }
 
 kim_texts account_strange_organizations(const evaluator *ev, const account *a, bool with_slash, kim_arena *arena)

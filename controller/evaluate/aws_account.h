@@ -26,6 +26,8 @@ kim_texts account_strange_organizations(const evaluator *ev, const account *a, b
 
 /* Kept by the evaluator. NULL only without memory. */
 const account *account_of(evaluator *ev, kim_text id);
+/* The same by what was read off an identity's ARN, of one that is no HOLDER_OTHER. */
+const account *account_of_holder(evaluator *ev, const holder *h);
 
 /* Does a coverage record say that this part of the account ("s3:bucket-policy"), or of this one resource,
  * could not be read, or not all of it? What no record speaks of was not asked for, and counts as empty:

@@ -26,12 +26,27 @@ static void read_session(evaluator *ev, kim_text rest, caller *out)
     const holder *role = rules_role(ev->r, out->account, out->name);
     if (role)
         out->role_arn = role->id;
-    if (out->holder == NULL || (out->holder->grants.count == 0 && role))
+    if (out->holder == NULL || (out->holder->grants == 0 && role))
         out->holder = role;
 }
 
-static int read_arn(evaluator *ev, kim_text text, caller *out, kim_error *err)
+/* A user or role that the estate knows was read when its rules were compiled. */
+bool caller_of_holder(const question *q, const holder *h, caller *out)
 {
+    if (h == NULL || h->kind == HOLDER_OTHER)
+        return false;
+    *out = (caller){.kind = h->kind == HOLDER_ROLE ? CALLER_ROLE : CALLER_USER, .text = h->id, .account = holder_account(h),
+                    .name = holder_name(h), .role_arn = h->kind == HOLDER_ROLE ? h->id : KIM_NO_TEXT, .holder = h,
+                    .is_service_linked = h->is_service_linked, .discover = q->discover, .is_anyone = q->anyone_of_account};
+    return true;
+}
+
+static int read_arn(evaluator *ev, const question *q, caller *out, kim_error *err)
+{
+    kim_text text = q->identity;
+    const holder *known = rules_holder(ev->r, text);
+    if (caller_of_holder(q, known, out))
+        return 0;
     arn a = arn_split(text);
     if (a.count < ARN_PARTS || a.is_pattern)
         return kim_fail(err, KIM_ERR_INPUT, "principal '%.*s' is none of AWS's; write the ARN of a user, role, session or root, an account's 12 digits, a service such as lambda.amazonaws.com, or *",
@@ -42,7 +57,7 @@ static int read_arn(evaluator *ev, kim_text text, caller *out, kim_error *err)
         return 0;
     }
     out->account = a.parts[4];
-    out->holder = rules_holder(ev->r, text);
+    out->holder = known;
     const struct { kim_text prefix; caller_kind kind; } kinds[] = {
         {KIM_TEXT("user/"), CALLER_USER}, {KIM_TEXT("role/"), CALLER_ROLE},
         {KIM_TEXT("federated-user/"), CALLER_FEDERATED_USER}, {KIM_TEXT("assumed-role/"), CALLER_SESSION},
@@ -101,7 +116,7 @@ int caller_read(evaluator *ev, const question *q, caller *out, kim_error *err)
         out->kind = CALLER_SERVICE;
         return 0;
     }
-    return read_arn(ev, q->identity, out, err);
+    return read_arn(ev, q, out, err);
 }
 
 /* ---- a policy's principals ---- */
@@ -167,7 +182,7 @@ static const term *spared(const caller *c, const rule *one, kim_arena *scratch)
 {
     bool its_account = c->account.size == 0, its_role = false;
     const term *named = &term_false;
-    if (c->holder && c->holder->boundary.is_set)
+    if (c->holder && c->holder->boundary)
         return &term_false;
     for (size_t i = 0; i < one->subject_count; i++) {
         const term *when;

@@ -29,6 +29,8 @@ typedef struct caller {
 
 /* Errors: KIM_ERR_INPUT  the text names no AWS principal */
 int caller_read(evaluator *ev, const question *q, caller *out, kim_error *err);
+/* The same for one whose holder is known; false where it is a HOLDER_OTHER. */
+bool caller_of_holder(const question *q, const holder *h, caller *out);
 
 /* How firmly a resource's policy names the caller: decides which ceilings its allow is subject to. */
 typedef enum grade {

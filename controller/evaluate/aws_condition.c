@@ -28,6 +28,7 @@ typedef struct wanted {
     template text;
     arn_pattern arn;
     double number; /* NAN: unreadable; dates are milliseconds */
+    int truth;     /* of a Bool without variables: 1, 0; -1: unreadable */
     address net;
     bool is_unreadable; /* nothing can match it */
 } wanted;
@@ -45,10 +46,12 @@ typedef struct test {
     kim_text op_text;           /* as AWS spells it, without an IfExists that changes nothing */
     kim_texts raw;              /* as written */
     const wanted *values;       /* [raw.count] */
-    bool has_variables;
+    bool has_variables;         /* the document takes them */
+    bool is_filled;             /* a value has one */
 } test;
 
 struct aws_condition {
+    uint32_t number;
     size_t count;
     test *tests;
 };
@@ -125,8 +128,7 @@ static int read_arn(kim_text raw, bool has_variables, key_table *keys, kim_arena
 
 static outcome arn_like(const wanted *want, kim_text given, context *c, kim_arena *scratch)
 {
-    arn a = arn_split(given);
-    a.is_pattern = false; /* a request's wildcard is only a character */
+    arn a = arn_split_text(given);
     if (a.count < ARN_PARTS)
         return NO;
     if (want->is_unreadable)
@@ -282,14 +284,14 @@ static int truth(kim_text text)
 static int read_bool(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, wanted *out)
 {
     int result = read_text(raw, has_variables, keys, arena, out);
-    out->is_unreadable = out->text.parts == NULL && truth(raw) < 0;
+    out->truth = truth(raw);
+    out->is_unreadable = out->text.parts == NULL && out->truth < 0;
     return result;
 }
 
 static outcome bool_equals(const wanted *want, kim_text given, context *c, kim_arena *scratch)
 {
-    kim_text value = want->text.raw;
-    (void)scratch;
+    int have = truth(given), wish = want->truth;
     if (want->text.parts) { /* a variable alone */
         units filled;
         filling how = template_fill(&want->text, c, false, scratch, &filled);
@@ -298,9 +300,8 @@ static outcome bool_equals(const wanted *want, kim_text given, context *c, kim_a
         char *copy = kim_arena_bytes(scratch, filled.count + 1);
         for (size_t i = 0; copy && i < filled.count; i++)
             copy[i] = (char)filled.items[i];
-        value = (kim_text){copy, copy ? filled.count : 0};
+        wish = truth((kim_text){copy, copy ? filled.count : 0});
     }
-    int have = truth(given), wish = truth(value);
     if (have < 0)
         return NO;
     return have == wish ? YES : NO;
@@ -483,12 +484,14 @@ static int read_values(const kim_json *json, bool has_variables, key_table *keys
     for (size_t i = 0; i < out->raw.count; i++)
         if (out->op->read(out->raw.items[i], has_variables && out->op->variables, keys, arena, &values[i]) < 0)
             return kim_fail(err, KIM_ERR_NOMEM, "no memory for a condition");
+    for (size_t i = 0; i < out->raw.count; i++)
+        out->is_filled |= values[i].text.parts || values[i].arn.whole.parts;
     out->values = values;
     out->has_variables = has_variables && out->op->variables;
     return 0;
 }
 
-const aws_condition *aws_condition_compile(kim_text json, bool has_variables, key_table *keys,
+const aws_condition *aws_condition_compile(kim_text json, bool has_variables, uint32_t number, key_table *keys,
                                            kim_arena *arena, kim_error *err)
 {
     const kim_json *root = kim_json_parse(json.bytes, json.size, "condition", arena, err);
@@ -507,6 +510,7 @@ const aws_condition *aws_condition_compile(kim_text json, bool has_variables, ke
         kim_fail(err, KIM_ERR_NOMEM, "no memory for a condition");
         return NULL;
     }
+    condition->number = number;
     condition->tests = tests;
     for (size_t i = 0; i < root->count; i++) {
         const kim_json *block = root->members[i].value;
@@ -530,6 +534,27 @@ const aws_condition *aws_condition_compile(kim_text json, bool has_variables, ke
         }
     }
     return condition;
+}
+
+static bool template_looks_at(const template *t, const bool *marked)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->parts[i].key != UINT32_MAX && marked[t->parts[i].key])
+            return true;
+    return false;
+}
+
+bool aws_condition_looks_at(const aws_condition *condition, const bool *marked)
+{
+    for (size_t i = 0; i < condition->count; i++) {
+        const test *t = &condition->tests[i];
+        if (marked[t->key])
+            return true;
+        for (size_t k = 0; t->is_filled && k < t->raw.count; k++)
+            if (template_looks_at(&t->values[k].text, marked) || template_looks_at(&t->values[k].arn.whole, marked))
+                return true;
+    }
+    return false;
 }
 
 size_t aws_condition_count(const aws_condition *condition)
@@ -582,7 +607,7 @@ static const term *when_absent(const test *t)
 /* Unreadable, or surely without a value: what it is compared with cannot be equal to it or like it. */
 static bool is_void(const test *t, const wanted *want, context *c)
 {
-    return want->is_unreadable || (t->has_variables && (template_filling(&want->text, c) == UNRESOLVED || template_filling(&want->arn.whole, c) == UNRESOLVED));
+    return want->is_unreadable || (t->is_filled && (template_filling(&want->text, c) == UNRESOLVED || template_filling(&want->arn.whole, c) == UNRESOLVED));
 }
 
 /* An answer's values read alike whatever document they come from; those that match nothing are left out, if so wanted. */
@@ -750,7 +775,7 @@ static const term *decide(const test *t, context *c, kim_arena *scratch)
     return itself(t, value.state == KEY_PRESENT, c, scratch);
 }
 
-const term *aws_condition_decide(const aws_condition *condition, context *c, kim_arena *scratch)
+static const term *decide_all(const aws_condition *condition, context *c, kim_arena *scratch)
 {
     const term *all = &term_true;
     for (size_t i = 0; i < condition->count; i++) {
@@ -762,4 +787,14 @@ const term *aws_condition_decide(const aws_condition *condition, context *c, kim
             return all;
     }
     return all;
+}
+
+const term *aws_condition_decide(const aws_condition *condition, context *c, kim_arena *scratch)
+{
+    if (c->decided == NULL)
+        return decide_all(condition, c, scratch);
+    decided *kept = &c->decided[condition->number];
+    if (kept->stamp != c->stamp)
+        *kept = (decided){decide_all(condition, c, scratch), c->stamp};
+    return kept->result;
 }

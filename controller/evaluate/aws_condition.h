@@ -16,16 +16,21 @@ typedef struct aws_condition aws_condition;
 /* Compiles the JSON text of a Condition element.
  *
  * has_variables  the document's version is 2012-10-17
+ * number         by which contexts remember what was decided: each of an estate's conditions has its own
  * Errors: KIM_ERR_INPUT with the operator or the value that is wrong, KIM_ERR_NOMEM
  */
-const aws_condition *aws_condition_compile(kim_text json, bool has_variables, key_table *keys,
+const aws_condition *aws_condition_compile(kim_text json, bool has_variables, uint32_t number, key_table *keys,
                                            kim_arena *arena, kim_error *err);
 
 /* True, false, or what it depends on; NULL only without memory. All of a condition's tests must hold.
  *
+ * c        remembers the result for as long as its stamp stays, where it has room for that
  * scratch  where terms and filled variables live
  */
 const term *aws_condition_decide(const aws_condition *condition, context *c, kim_arena *scratch);
+
+/* Does it look at one of these keys, in a test or in a variable? marked: [key_table_count] */
+bool aws_condition_looks_at(const aws_condition *condition, const bool *marked);
 
 /* ---- the condition's tests one by one, for those who compare documents ---- */
 

@@ -132,12 +132,14 @@ static kim_text tag_value(kim_pairs tags, kim_text name)
 /* Tags of a session may be passed when a role is assumed, where its trust policy lets them. */
 static bool may_bring_tags(const aws_request *r)
 {
-    const target *role = r->caller.role_arn.size ? rules_target(r->ev->r, r->caller.role_arn) : NULL;
-    const uint64_t *bits = role ? action_index_rules(r->ev->index, KIM_TEXT("sts:tagsession")) : NULL;
-    for (size_t i = 0; bits && i < role->policies.count; i++)
-        for (size_t k = 0; k < role->policies.items[i]->count; k++) {
-            const rule *one = &role->policies.items[i]->rules[k];
-            if (one->effect == KIM_ALLOW && (bits[one->number / 64] >> (one->number % 64) & 1))
+    const rules *all = r->ev->r;
+    const target *role = r->caller.role_arn.size ? rules_target(all, r->caller.role_arn) : NULL;
+    const policy_set *set = role ? rules_set(all, role->policies) : NULL;
+    const asked_action *tagging = set ? action_index_find(r->ev->index, KIM_TEXT("sts:TagSession")) : NULL;
+    for (size_t i = 0; tagging && i < set->count; i++)
+        for (size_t k = 0; k < set->items[i]->count; k++) {
+            const rule *one = &set->items[i]->rules[k];
+            if (one->effect == KIM_ALLOW && (tagging->rules[one->number / 64] >> (one->number % 64) & 1))
                 return true;
         }
     return false;
@@ -271,28 +273,49 @@ static const struct derivation {
     {KIM_TEXT("s3:buckettag/"), resource_tag},
 };
 
+void aws_context_sort(const key_table *keys, uint8_t *sorted)
+{
+    for (uint32_t key = 0; key < key_table_count(keys); key++) {
+        kim_text name = key_table_name(keys, key);
+        for (size_t i = 0; i < sizeof derivations / sizeof *derivations && sorted[key] == 0; i++) {
+            kim_text wanted = derivations[i].name;
+            bool prefix = wanted.bytes[wanted.size - 1] == '/';
+            if (prefix ? kim_text_starts_with(name, wanted) : kim_text_equal(name, wanted))
+                sorted[key] = (uint8_t)(i + 1);
+        }
+    }
+}
+
 static key_value look(void *from, uint32_t key)
 {
     aws_request *r = from;
-    if (r->q->derive) {
+    if (r->q->derive && r->ev->derivations[key]) {
+        const struct derivation *d = &derivations[r->ev->derivations[key] - 1];
         kim_text name = key_table_name(rules_keys(r->ev->r), key);
-        for (size_t i = 0; i < sizeof derivations / sizeof *derivations; i++) {
-            kim_text wanted = derivations[i].name;
-            bool prefix = wanted.bytes[wanted.size - 1] == '/';
-            if (prefix ? kim_text_starts_with(name, wanted) : kim_text_equal(name, wanted)) {
-                key_value value = derivations[i].derive(r, (kim_text){name.bytes + wanted.size, name.size - wanted.size});
-                if (value.state != KEY_UNKNOWN || (value.values.count && r->q->discover))
-                    return value;
-                break;
-            }
-        }
+        key_value value = d->derive(r, (kim_text){name.bytes + d->name.size, name.size - d->name.size});
+        if (value.state != KEY_UNKNOWN || (value.values.count && r->q->discover))
+            return value;
     }
     return r->q->discover ? unknown() : absent();
 }
 
-static void fill(evaluator *ev, kim_text name, key_value value)
+/* The number of the question's i-th key. */
+static uint32_t number_of(evaluator *ev, size_t i, kim_text name)
 {
+    known_key *last = i < LAST_KEYS ? &ev->last_keys[i] : NULL;
+    if (last && last->size && last->size == name.size && memcmp(last->name, name.bytes, name.size) == 0)
+        return last->key;
     uint32_t key = key_table_find(rules_keys(ev->r), name);
+    if (last && name.size <= LAST_KEY_BYTES) {
+        *last = (known_key){.key = key, .size = (uint8_t)name.size};
+        if (name.size)
+            memcpy(last->name, name.bytes, name.size);
+    }
+    return key;
+}
+
+static void fill(evaluator *ev, uint32_t key, key_value value)
+{
     if (key == UINT32_MAX)
         return; /* no rule looks at it */
     ev->context.slots[key] = value;
@@ -303,18 +326,20 @@ void aws_context_start(aws_request *request)
 {
     evaluator *ev = request->ev;
     const question *q = request->q;
+    const key_table *keys = rules_keys(ev->r);
     if (++ev->context.stamp == 0) {
         memset(ev->context.stamps, 0, key_table_count(rules_keys(ev->r)) * sizeof *ev->context.stamps);
+        memset(ev->context.decided, 0, rules_conditions(ev->r) * sizeof *ev->context.decided);
         ev->context.stamp = 1;
     }
     ev->context.look = look;
     ev->context.from = request;
     for (size_t i = 0; i < q->known_absent.count; i++)
-        fill(ev, q->known_absent.items[i], absent());
+        fill(ev, key_table_find(keys, q->known_absent.items[i]), absent());
     for (size_t i = 0; i < q->known_present.count; i++)
-        fill(ev, q->known_present.items[i], (key_value){.state = KEY_PRESENT});
+        fill(ev, key_table_find(keys, q->known_present.items[i]), (key_value){.state = KEY_PRESENT});
     for (size_t i = 0; i < q->context_count; i++) {
         const context_entry *e = &q->context[i];
-        fill(ev, e->key, e->values.count ? (key_value){.state = KEY_GIVEN, .values = e->values} : absent());
+        fill(ev, number_of(ev, i, e->key), e->values.count ? (key_value){.state = KEY_GIVEN, .values = e->values} : absent());
     }
 }

@@ -22,9 +22,8 @@ typedef struct aws_request {
     const target *target;            /* what hangs on the resource; NULL: nothing is known */
 } aws_request;
 
-/* What holds the policy of a resource: an object's is its bucket's, an index's its table's. NULL: nothing
- * is known of it. */
-const target *aws_target(const rules *r, const arn *resource);
+/* How each key of the rules follows from who asks and for what: evaluator.derivations. 0: it does not. */
+void aws_context_sort(const key_table *keys, uint8_t *derivations);
 
 /* Makes the evaluator's context answer for this request, which must outlive its use. */
 void aws_context_start(aws_request *request);

@@ -82,11 +82,11 @@ static bool names_everyone(const rule *one)
     return one->subjects_turned;
 }
 
-bool policies_are_public(const policy_list *list)
+bool policies_are_public(const policy_set *set)
 {
-    for (size_t i = 0; i < list->count; i++)
-        for (size_t k = 0; k < list->items[i]->count; k++) {
-            const rule *one = &list->items[i]->rules[k];
+    for (size_t i = 0; i < set->count; i++)
+        for (size_t k = 0; k < set->items[i]->count; k++) {
+            const rule *one = &set->items[i]->rules[k];
             if (one->effect == KIM_ALLOW && names_everyone(one) && !is_fixed_by_condition(one))
                 return true;
         }

@@ -11,6 +11,6 @@
 
 #include "controller/evaluate/rules.h"
 
-bool policies_are_public(const policy_list *list);
+bool policies_are_public(const policy_set *set);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "controller/evaluate/aws.h"
 #include "controller/evaluate/aws_context.h"
 #include "controller/evaluate/catalogue.h"
 #include "controller/evaluate/compare.h"
@@ -13,15 +14,24 @@
 
 /* ---- who can ---- */
 
-static int ask_for(evaluator *ev, const question *q, kim_text identity, who_can_function *found, void *user, kim_error *err)
+/* One question of many: what is asked for, and who wants to hear of it. */
+typedef struct survey {
+    evaluator *ev;
+    const question *q;
+    aws_matter matter;
+    who_can_function *found;
+    void *user;
+    kim_error *err;
+} survey;
+
+/* h: what hangs on the identity; NULL: to be found. */
+static int ask_for(survey *s, const question *one, kim_text named, const holder *h)
 {
-    question one = *q;
     answer a;
-    one.identity = identity;
-    kim_arena_reset(ev->scratch);
-    if (aws_decide(ev, &one, &a, err) < 0)
+    kim_arena_reset(s->ev->scratch);
+    if (aws_decide_matter(s->ev, one, &s->matter, h, &a, s->err) < 0)
         return -1;
-    return a.verdict == DENIED ? 0 : found(user, identity, &a);
+    return a.verdict == DENIED ? 0 : s->found(s->user, named, &a);
 }
 
 static bool names_everyone(const rule *one)
@@ -70,9 +80,10 @@ static void add_outsiders(evaluator *ev, const question *q, name_list *out)
     const target *t = aws_target(ev->r, &a);
     kim_text partition = a.count == ARN_PARTS ? a.parts[1] : KIM_TEXT("aws");
     bool has_accounts = false;
-    for (size_t i = 0; t && i < t->policies.count; i++)
-        for (size_t k = 0; k < t->policies.items[i]->count; k++) {
-            const rule *one = &t->policies.items[i]->rules[k];
+    const policy_set *set = rules_set(ev->r, t ? t->policies : 0);
+    for (size_t i = 0; set && i < set->count; i++)
+        for (size_t k = 0; k < set->items[i]->count; k++) {
+            const rule *one = &set->items[i]->rules[k];
             if (one->effect != KIM_ALLOW)
                 continue;
             if (one->condition && !has_accounts && names_everyone(one)) {
@@ -116,47 +127,54 @@ static bool is_covered(evaluator *ev, const question *q, kim_text identity)
     return a && a->is_read;
 }
 
-static int ask_outsider(evaluator *ev, const question *q, kim_text name, who_can_function *found, void *user, kim_error *err)
+static int ask_outsider(survey *s, kim_text name)
 {
-    question one = *q;
+    question one = *s->q;
     caller c;
+    one.identity = name;
+    one.federated = KIM_NO_TEXT;
     if (is_provider(name))
         one.federated = name;
     else
-        one.anyone_of_account = is_caller(ev, q, name, &c) && c.kind == CALLER_ROOT;
-    return ask_for(ev, &one, name, found, user, err);
+        one.anyone_of_account = is_caller(s->ev, s->q, name, &c) && c.kind == CALLER_ROOT;
+    return ask_for(s, &one, name, NULL);
 }
 
 /* People of a directory and devices sign no request of AWS's: they become a role, which answers for them. */
-static bool may_ask(evaluator *ev, const question *q, const kim_record *record)
+static bool may_ask(const survey *s, const holder *h)
 {
-    const kim_identity *one = &record->identity;
     caller c;
-    return engine_reads(&aws_engine, record->scope) && one->kind != KIM_GROUP &&
-           kim_text_starts_with(one->id, KIM_TEXT("arn:")) && is_caller(ev, q, one->id, &c);
+    return h->identity && !h->is_group &&
+           (h->kind != HOLDER_OTHER || (kim_text_starts_with(h->id, KIM_TEXT("arn:")) && is_caller(s->ev, s->q, h->id, &c)));
 }
 
 /* Identities and outsiders are both sorted: they are asked about in one order. */
-static int ask_each(evaluator *ev, const question *q, const name_list *others, who_can_function *found, void *user, kim_error *err)
+static int ask_each(survey *s, const name_list *others)
 {
     size_t count, at = 0;
-    const kim_record *items = estate_records(ev->es, KIM_IDENTITY, &count);
+    const holder *holders = rules_holders(s->ev->r, &count);
+    question one = *s->q;
     int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++) {
-        const kim_identity *one = &items[i].identity;
-        while (at < others->count && result == 0 && kim_text_compare(others->items[at], one->id) < 0)
-            result = ask_outsider(ev, q, others->items[at++], found, user, err);
-        if (result == 0 && may_ask(ev, q, &items[i]))
-            result = ask_for(ev, q, one->id, found, user, err);
+    one.federated = KIM_NO_TEXT;
+    for (size_t i = 0; i < count && result == 0 && holders[i].identity; i++) { /* those with a record stand first */
+        while (at < others->count && result == 0 && kim_text_compare(others->items[at], holders[i].id) < 0)
+            result = ask_outsider(s, others->items[at++]);
+        one.identity = holders[i].id;
+        if (result == 0 && may_ask(s, &holders[i]))
+            result = ask_for(s, &one, one.identity, &holders[i]);
     }
     while (at < others->count && result == 0)
-        result = ask_outsider(ev, q, others->items[at++], found, user, err);
+        result = ask_outsider(s, others->items[at++]);
     return result;
 }
 
 static int who_can(evaluator *ev, const question *q, who_can_function *found, void *user, kim_error *err)
 {
+    if (evaluator_ready(ev, err) < 0)
+        return -1;
+    survey s = {.ev = ev, .q = q, .found = found, .user = user, .err = err};
     name_list others = {.arena = kim_arena_new(SIZE_MAX)};
+    uint64_t *bits = malloc((rules_count(ev->r) / 64 + 1) * sizeof *bits);
     size_t kept = 0;
     int result;
     if (others.arena)
@@ -166,10 +184,11 @@ static int who_can(evaluator *ev, const question *q, who_can_function *found, vo
         if (!is_covered(ev, q, others.items[i]))
             others.items[kept++] = others.items[i];
     others.count = kept;
-    if (others.arena == NULL || others.failed)
+    if (others.arena == NULL || others.failed || bits == NULL)
         result = kim_fail(err, KIM_ERR_NOMEM, "no memory for a question");
     else
-        result = ask_each(ev, q, &others, found, user, err);
+        result = aws_matter_ready(ev, q, bits, &s.matter, err) < 0 ? -1 : ask_each(&s, &others);
+    free(bits);
     kim_arena_free(others.arena);
     return result;
 }
@@ -242,19 +261,22 @@ static void gather_rules(what_walk *w)
     subject asked = subject_read(w->q->identity);
     if (h == NULL && asked.kind == SUBJECT_SESSION)
         h = rules_role(w->ev->r, asked.account, asked.name);
-    for (size_t i = 0; h && i < h->grants.count; i++)
-        for (size_t k = 0; k < h->grants.items[i]->count; k++)
-            if (h->grants.items[i]->rules[k].effect == KIM_ALLOW)
-                add_rule(w, &h->grants.items[i]->rules[k], KIM_NO_TEXT);
+    const policy_set *set = rules_set(w->ev->r, h ? h->grants : 0);
+    for (size_t i = 0; set && i < set->count; i++)
+        for (size_t k = 0; k < set->items[i]->count; k++)
+            if (set->items[i]->rules[k].effect == KIM_ALLOW)
+                add_rule(w, &set->items[i]->rules[k], KIM_NO_TEXT);
     size_t targets;
     const target *all = rules_targets(w->ev->r, &targets);
-    for (size_t t = 0; t < targets; t++)
-        for (size_t i = 0; i < all[t].policies.count; i++)
-            for (size_t k = 0; k < all[t].policies.items[i]->count; k++) {
-                const rule *one = &all[t].policies.items[i]->rules[k];
+    for (size_t t = 0; t < targets; t++) {
+        set = rules_set(w->ev->r, all[t].policies);
+        for (size_t i = 0; set && i < set->count; i++)
+            for (size_t k = 0; k < set->items[i]->count; k++) {
+                const rule *one = &set->items[i]->rules[k];
                 if (one->effect == KIM_ALLOW && names_asker(w, one))
                     add_rule(w, one, all[t].id);
             }
+    }
 }
 
 static bool covers(const what_walk *w, const rule *one, kim_text action)
@@ -365,6 +387,8 @@ static int ask_about(what_walk *w, int32_t action, what_can_function *found, voi
 
 static int what_can(evaluator *ev, const question *q, what_can_function *found, void *user, kim_error *err)
 {
+    if (evaluator_ready(ev, err) < 0)
+        return -1;
     if (ev->cat == NULL)
         return kim_fail(err, KIM_ERR_NOT_FOUND, "the catalogue of AWS's actions is not installed; run `make install`, or set KIM_DATA_DIR");
     what_walk w = {.ev = ev, .q = q, .actions = calloc(catalogue_words(ev->cat) + 1, sizeof *w.actions),
@@ -404,6 +428,8 @@ const engine aws_engine = {
     .scope_prefix = "aws:",
     .compile = compile,
     .forget = rules_free,
+    .state_new = aws_state_new,
+    .state_free = aws_state_free,
     .decide = aws_decide,
     .who_can = who_can,
     .what_can = what_can,

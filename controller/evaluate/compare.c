@@ -986,8 +986,11 @@ int compare_answer(const kim_json *line, estate *es, kim_json_writer *writer, ki
         if (!kim_text_is(type, types[i].type))
             continue;
         evaluator *ev = evaluator_new(es, err);
-        if (ev == NULL)
+        if (ev == NULL || evaluator_ready(ev, err) < 0) {
+            evaluator_free(ev);
             return -1;
+        }
+        ev->context.decided = NULL; /* keys change while a stamp stays */
         comparison *c = calloc(1, sizeof *c);
         int result = -1;
         if (!kim_text_is_absent(rules_first_unread(ev->r))) {

@@ -32,6 +32,12 @@ typedef struct key_value {
     kim_texts values;
 } key_value;
 
+/* What a condition came to, while the context had this stamp. */
+typedef struct decided {
+    const struct term *result;
+    uint32_t stamp;
+} decided;
+
 /* What a request says. `look` is asked once for each key that no slot was filled for. */
 typedef struct context {
     key_value *slots;  /* [key_table_count] */
@@ -39,6 +45,7 @@ typedef struct context {
     uint32_t stamp;
     key_value (*look)(void *from, uint32_t key);
     void *from;
+    decided *decided;  /* by the numbers of conditions; NULL: nothing is remembered */
 } context;
 
 static inline key_value context_value(context *c, uint32_t key)

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "controller/evaluate/catalogue.h"
 #include "controller/evaluate/evaluator.h"
 
 const char *verdict_name(verdict v)
@@ -35,22 +34,11 @@ evaluator *evaluator_new(estate *es, kim_error *err)
         return NULL;
     }
     ev->es = estate_hold(es);
-    ev->r = rules_of(es, err);
-    if (ev->r == NULL)
-        goto fail;
-    size_t keys = key_table_count(rules_keys(ev->r));
-    ev->cat = estate_catalogue(es, KIM_TEXT("aws"));
-    ev->index = action_index_new(ev->r);
-    ev->kept = kim_arena_new(SIZE_MAX);
     ev->scratch = kim_arena_new(SIZE_MAX);
-    ev->context.slots = calloc(keys + 1, sizeof *ev->context.slots);
-    ev->context.stamps = calloc(keys + 1, sizeof *ev->context.stamps);
-    ev->account_ids = ev->kept ? text_map_new(ev->kept) : NULL;
-    if (ev->index && ev->scratch && ev->context.slots && ev->context.stamps && ev->account_ids)
+    if (ev->scratch)
         return ev;
-    kim_fail(err, KIM_ERR_NOMEM, "no memory for an evaluator");
-fail:
     evaluator_free(ev);
+    kim_fail(err, KIM_ERR_NOMEM, "no memory for an evaluator");
     return NULL;
 }
 
@@ -59,11 +47,7 @@ void evaluator_free(evaluator *ev)
     if (ev == NULL)
         return;
     engines_close(ev);
-    action_index_free(ev->index);
-    kim_arena_free(ev->kept);
     kim_arena_free(ev->scratch);
-    free(ev->context.slots);
-    free(ev->context.stamps);
     estate_release(ev->es);
     free(ev);
 }

@@ -131,6 +131,19 @@ bool evaluate_is_counted(const kim_record *identity);
  * Errors: KIM_ERR_NOT_FOUND no such identity, or no catalogue; KIM_ERR_UNSUPPORTED it is not counted; KIM_ERR_NOMEM
  */
 int evaluate_granted(evaluator *ev, kim_text identity, uint64_t *granted, uint64_t *conditional, kim_error *err);
+
+/* The same of all of AWS's users and roles. Those who have the same policies within the same ceilings follow
+ * each other and share one result, which is worked out once; within them the order is that of ids.
+ *
+ * part, parts  for several threads, each with an evaluator of its own: the results are dealt out among
+ *              0 .. parts - 1
+ * Errors: KIM_ERR_NOT_FOUND no catalogue; KIM_ERR_NOMEM; a nonzero result of the callback ends the walk */
+typedef struct granted_set {
+    const uint64_t *granted, *conditional; /* as above; borrowed until the callback returns */
+    bool is_new;                           /* the first identity of a result */
+} granted_set;
+typedef int granted_all_function(void *user, kim_text identity, const granted_set *what);
+int evaluate_granted_all(evaluator *ev, size_t part, size_t parts, granted_all_function *found, void *user, kim_error *err);
 const catalogue *evaluator_catalogue(const evaluator *ev); /* NULL: none is installed */
 
 /* "allowed" ... and "explicit_allow" ... */

@@ -19,35 +19,50 @@ enum { BECAUSE_MAX = 64 }; /* statements named in one answer; the first ones sta
 
 /* A statement that had a say, kept until it is known which say counted. */
 typedef struct say {
-    const char *layer;
+    kim_text layer;
     const policy_rules *policy; /* NULL: a level, by its target */
     const rule *rule;           /* NULL: the policies of the layer, or the level, are silent */
     kim_text target;
     bool denies, surely;
 } say;
 
+enum { LAST_KEYS = 12, LAST_KEY_BYTES = 40 };
+
+/* A context key as a question wrote it, and its number. */
+typedef struct known_key {
+    uint32_t key;
+    uint8_t size; /* 0: none */
+    char name[LAST_KEY_BYTES];
+} known_key;
+
 struct evaluator {
     estate *es;
     void *states[ENGINES_MAX]; /* of each engine, by its slot; NULL: not asked yet */
+    kim_arena *scratch;        /* this question's */
+    because reasons[BECAUSE_MAX];
+    /* AWS's, from its first question on: evaluator_ready */
     const rules *r;
-    const catalogue *cat; /* AWS's; NULL: not installed */
+    const catalogue *cat;  /* NULL: not installed */
     action_index *index;
-    kim_arena *kept;      /* accounts: as long as the evaluator */
-    kim_arena *scratch;   /* this question's */
+    kim_arena *kept;       /* accounts, and all that follows: as long as the evaluator */
     context context;
+    uint8_t *derivations;  /* [keys] how each key follows from who asks and for what: aws_context.c */
     text_map *account_ids;
     account **accounts;
     size_t account_capacity;
+    const account **holder_accounts; /* [rules_accounts] by the numbers in holders; NULL: not asked about yet */
+    const account *last_account; /* most questions are about one */
+    known_key last_keys[LAST_KEYS]; /* of the question before, by their places in it: most name the same again */
     say says[BECAUSE_MAX];
     size_t say_count;
-    because reasons[BECAUSE_MAX];
+    struct effects *effects; /* granted.c; NULL: not asked for yet */
 };
 
-/* AWS's decision; the arena is the evaluator's scratch, which the caller reset. */
-int aws_decide(evaluator *ev, const question *q, answer *out, kim_error *err);
-/* A pattern of a policy as it reads for the asker, with a wildcard for what is not known; in arena. Absent
- * where a variable has no value: the pattern matches nothing. */
-kim_text aws_resource_for(evaluator *ev, const question *q, const arn_pattern *pattern, kim_arena *arena);
+/* Readies AWS's part. Errors: KIM_ERR_NOMEM */
+int evaluator_ready(evaluator *ev, kim_error *err);
+void *aws_state_new(evaluator *ev, const void *compiled, kim_error *err);
+void aws_state_free(void *state);
+
 void engines_close(evaluator *ev); /* what engine_state made */
 
 /* The answer to "may this be, given this term?": one of the four. */

@@ -8,6 +8,8 @@
 #include "controller/evaluate/engine.h"
 #include "controller/evaluate/rules.h"
 
+#include <stdlib.h>
+
 #include <kim/limits.h>
 
 struct rules {
@@ -25,11 +27,19 @@ struct rules {
     text_map *policy_names; /* "SCOPE\nID", then one number each */
     text_map *policy_ids;   /* ID to the first of that id */
     uint32_t *first_of_id;
-    text_map *holder_ids, *level_ids, *target_ids, *role_names;
+    text_map *missing_ids;  /* policies that are attached, and of which nothing came */
+    const policy_rules **missing;
+    size_t missing_room;
+    text_map *holder_ids, *level_ids, *target_ids, *account_ids;
     holder *holders;
     level *levels;
     target *targets;
-    const holder **roles;
+    uint32_t *roles;        /* [role_slots] an open hash of roles by account and name: a holder's number + 1 */
+    size_t role_slots;
+    text_map *set_texts;    /* the policies of a set, as bytes of their addresses */
+    policy_set *sets;       /* [set_room] by the numbers of set_texts */
+    size_t set_room;
+    bool has_endpoints, has_objects;
     kim_text first_unread;
 };
 
@@ -40,6 +50,13 @@ const rule *rules_all(const rules *r) { return r->all; }
 size_t rules_action_patterns(const rules *r) { return text_map_count(r->patterns); }
 kim_text rules_action_pattern(const rules *r, uint32_t number) { return text_map_text(r->patterns, number); }
 kim_text rules_first_unread(const rules *r) { return r->first_unread; }
+size_t rules_conditions(const rules *r) { return text_map_count(r->condition_texts); }
+const policy_set *rules_set(const rules *r, uint32_t number) { return number ? &r->sets[number] : NULL; }
+size_t rules_sets(const rules *r) { return text_map_count(r->set_texts); }
+size_t rules_policies(const rules *r) { return text_map_count(r->policy_names) + text_map_count(r->missing_ids); }
+size_t rules_accounts(const rules *r) { return text_map_count(r->account_ids); }
+bool rules_have_endpoints(const rules *r) { return r->has_endpoints; }
+bool rules_have_objects(const rules *r) { return r->has_objects; }
 
 /* ---- subjects ---- */
 
@@ -117,7 +134,7 @@ static int compile_actions(rules *r, const kim_statement *s, rule *out)
             return -1;
     }
     out->actions = numbers;
-    out->action_count = from.count;
+    out->action_count = (uint32_t)from.count;
     return numbers ? 0 : -1;
 }
 
@@ -166,15 +183,21 @@ static int compile_resources(rules *r, const kim_statement *s, bool has_variable
     kim_texts from = s->resources.items ? s->resources : s->not_resources;
     out->resources_turned = s->resources.items == NULL && s->not_resources.items != NULL;
     out->any_resource = from.items == NULL;
-    const arn_pattern **patterns = (const arn_pattern **)kim_arena_array(r->arena, from.count ? from.count : 1, sizeof *patterns);
+    bool fixed = true;
+    out->services = from.count && !out->resources_turned ? 0 : ~UINT32_C(0);
+    const arn_pattern **patterns = from.count == 1 ? &out->only_resource
+                                                   : (const arn_pattern **)kim_arena_array(r->arena, from.count ? from.count : 1, sizeof *patterns);
     for (size_t i = 0; patterns && i < from.count; i++) {
         patterns[i] = resource_pattern(r, from.items[i], has_variables);
         if (patterns[i] == NULL)
             return -1;
         out->resource_everything |= patterns[i]->is_everything;
+        out->services |= arn_pattern_services(patterns[i]);
+        fixed &= patterns[i]->is_everything || (patterns[i]->count == ARN_PARTS && patterns[i]->whole.parts == NULL);
     }
+    out->resources_fixed = fixed;
     out->resources = patterns;
-    out->resource_count = from.count;
+    out->resource_count = (uint32_t)from.count;
     return patterns ? 0 : -1;
 }
 
@@ -190,7 +213,7 @@ static const aws_condition *condition(rules *r, kim_text text, bool has_variable
     }
     r->conditions = row;
     if (number == before || row[number] == NULL)
-        row[number] = aws_condition_compile(text, has_variables, r->keys, r->arena, why);
+        row[number] = aws_condition_compile(text, has_variables, number, r->keys, r->arena, why);
     return row[number];
 }
 
@@ -203,7 +226,8 @@ static int compile_subjects(rules *r, const kim_statement *s, rule *out)
     for (size_t i = 0; subjects && i < from.count; i++)
         subjects[i] = subject_read(from.items[i]);
     out->subjects = subjects;
-    out->subject_count = from.count;
+    out->subject_count = (uint32_t)from.count;
+    out->names_all = subjects && from.count == 1 && subjects[0].kind == SUBJECT_EVERYONE && !out->subjects_turned;
     return subjects ? 0 : -1;
 }
 
@@ -222,7 +246,7 @@ static void note_unread(rules *r, kim_text policy, const kim_statement *s, kim_t
 static int compile_rule(rules *r, const policy_rules *policy, const kim_statement *s, rule *out)
 {
     bool has_variables = policy->source && kim_text_is(policy->source->version, "2012-10-17");
-    *out = (rule){.policy = policy, .source = s, .effect = s->effect, .unread = s->unread,
+    *out = (rule){.policy = policy, .source = s, .effect = (int8_t)s->effect, .unread = s->unread,
                   .number = (uint32_t)(out - r->all)};
     out->name = s->sid.size ? s->sid : kim_text_format(r->arena, "%lld", (long long)s->index);
     if (compile_actions(r, s, out) < 0 || compile_resources(r, s, has_variables, out) < 0 || compile_subjects(r, s, out) < 0)
@@ -235,6 +259,7 @@ static int compile_rule(rules *r, const policy_rules *policy, const kim_statemen
         if (out->condition == NULL)
             out->unread = kim_text_copy(r->arena, kim_text_of(why.message));
     }
+    out->is_doubtful = out->effect == 0 || !kim_text_is_absent(out->unread);
     if (!kim_text_is_absent(out->unread))
         note_unread(r, policy->id, s, out->unread);
     return 0;
@@ -268,7 +293,36 @@ static uint32_t add_policy(rules *r, kim_text scope, kim_text id)
     if (text_map_add(r->policy_ids, id) == known)
         r->first_of_id[known] = number;
     r->policies[number].id = r->policies[number].label = id;
+    r->policies[number].number = number;
     return number;
+}
+
+static bool is_read(const kim_record *record)
+{
+    return engine_reads(&aws_engine, record->scope);
+}
+
+/* The number of each statement's policy, UINT32_MAX where another engine reads it; NULL without memory. */
+static uint32_t *number_policies(rules *r, const kim_record *items, size_t count)
+{
+    uint32_t *of = KIM_NEW_ARRAY(r->arena, uint32_t, count + 1);
+    for (size_t i = 0; of && i < count; i++) {
+        const kim_record *one = &items[i], *before = i ? one - 1 : NULL;
+        bool is_same = before && kim_text_equal(one->statement.policy, before->statement.policy) && kim_text_equal(one->scope, before->scope);
+        of[i] = is_same ? of[i - 1] : is_read(one) ? add_policy(r, one->scope, one->statement.policy) : UINT32_MAX;
+        if (of[i] != UINT32_MAX)
+            r->policies[of[i]].count++;
+        else if (is_read(one))
+            return NULL;
+    }
+    return of;
+}
+
+/* The arena aligns to less. */
+static rule *aligned_rules(kim_arena *arena, size_t count)
+{
+    uintptr_t at = (uintptr_t)kim_arena_array(arena, count + 1, sizeof(rule));
+    return at ? (rule *)((at + _Alignof(rule) - 1) / _Alignof(rule) * _Alignof(rule)) : NULL;
 }
 
 static int compile_policies(rules *r)
@@ -279,10 +333,12 @@ static int compile_policies(rules *r)
     size_t most = policy_count + statement_count + 1;
     r->policies = KIM_NEW_ARRAY(r->arena, policy_rules, most);
     r->first_of_id = KIM_NEW_ARRAY(r->arena, uint32_t, most);
-    r->all = KIM_NEW_ARRAY(r->arena, rule, statement_count + 1);
+    r->all = aligned_rules(r->arena, statement_count);
     if (r->policies == NULL || r->first_of_id == NULL || r->all == NULL)
         return -1;
     for (size_t i = 0; i < policy_count; i++) {
+        if (!is_read(&policies[i]))
+            continue;
         uint32_t number = add_policy(r, policies[i].scope, policies[i].policy.id);
         if (number == UINT32_MAX)
             return -1;
@@ -296,25 +352,20 @@ static int compile_policies(rules *r)
     }
     /* Statements are sorted by policy, index and scope. Scopes of one policy id interleave, so each is
      * counted first and placed after. */
-    for (size_t i = 0; i < statement_count; i++) {
-        uint32_t number = add_policy(r, items[i].scope, items[i].statement.policy);
-        if (number == UINT32_MAX)
-            return -1;
-        r->policies[number].count++;
-    }
-    rule *next = r->all;
+    const uint32_t *of = number_policies(r, items, statement_count);
+    if (of == NULL)
+        return -1;
     for (uint32_t i = 0; i < text_map_count(r->policy_names); i++) {
-        r->policies[i].rules = next;
-        r->policies[i].first = (uint32_t)(next - r->all);
-        next += r->policies[i].count;
+        r->policies[i].rules = r->all + r->count;
+        r->policies[i].first = (uint32_t)r->count;
+        r->count += r->policies[i].count;
         r->policies[i].count = 0;
     }
     for (size_t i = 0; i < statement_count; i++) {
-        policy_rules *p = &r->policies[add_policy(r, items[i].scope, items[i].statement.policy)];
-        if (compile_rule(r, p, &items[i].statement, (rule *)(p->rules + p->count++)) < 0)
+        policy_rules *p = of[i] == UINT32_MAX ? NULL : &r->policies[of[i]];
+        if (p && compile_rule(r, p, &items[i].statement, (rule *)(p->rules + p->count++)) < 0)
             return -1;
     }
-    r->count = statement_count;
     return 0;
 }
 
@@ -330,187 +381,466 @@ const policy_rules *rules_policy(const rules *r, kim_text id)
     return number == UINT32_MAX ? NULL : &r->policies[r->first_of_id[number]];
 }
 
-/* ---- what hangs where ---- */
-
-static bool append(kim_arena *arena, policy_list *list, const policy_rules *policy)
+/* A policy that is attached but of which no document came. */
+static const policy_rules *missing_policy(rules *r, kim_text id)
 {
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i] == policy)
-            return true;
-    if ((list->count & (list->count - 1)) == 0) { /* full at every power of two */
-        const policy_rules **items = (const policy_rules **)kim_arena_array(arena, list->count ? list->count * 2 : 1, sizeof *items);
-        rule_range *ranges = KIM_NEW_ARRAY(arena, rule_range, list->count ? list->count * 2 : 1);
-        if (items == NULL || ranges == NULL)
-            return false;
-        if (list->count) {
-            memcpy(items, list->items, list->count * sizeof *items);
-            memcpy(ranges, list->ranges, list->count * sizeof *ranges);
+    uint32_t before = text_map_count(r->missing_ids), number = text_map_add(r->missing_ids, id);
+    const policy_rules **row = number == UINT32_MAX ? NULL : room(r->arena, r->missing, &r->missing_room, number);
+    if (row == NULL)
+        return NULL;
+    r->missing = row;
+    if (number < before)
+        return row[number];
+    policy_rules *p = KIM_NEW(r->arena, policy_rules);
+    if (p)
+        *p = (policy_rules){.id = id, .label = id, .unread = KIM_TEXT("its document was not collected"),
+                            .number = text_map_count(r->policy_names) + number};
+    return row[number] = p;
+}
+
+/* ---- sets of policies ---- */
+
+/* A growing row of policies, each once. */
+typedef struct gathering {
+    const policy_rules **items; /* [count] */
+    size_t count, capacity;
+    bool failed;
+} gathering;
+
+static void gather(gathering *g, const policy_rules *policy)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (g->items[i] == policy)
+            return;
+    if (g->count == g->capacity) {
+        size_t capacity = g->capacity ? g->capacity * 2 : 64;
+        const policy_rules **grown = realloc(g->items, capacity * sizeof *grown);
+        if (grown == NULL) {
+            g->failed = true;
+            return;
         }
-        list->items = items;
-        list->ranges = ranges;
+        g->items = grown;
+        g->capacity = capacity;
     }
-    list->ranges[list->count] = (rule_range){policy->first, (uint32_t)policy->count};
-    list->items[list->count++] = policy;
-    list->is_set = true;
-    list->has_unread |= !kim_text_is_absent(policy->unread);
+    g->items[g->count++] = policy;
+}
+
+static bool fill_set(rules *r, const policy_rules *const *items, size_t count, policy_set *set)
+{
+    rule_range *ranges = KIM_NEW_ARRAY(r->arena, rule_range, count);
+    size_t used = 0;
+    *set = (policy_set){.items = items, .count = (uint32_t)count};
+    for (size_t i = 0; i < count && ranges; i++) {
+        rule_range *last = used ? &ranges[used - 1] : NULL;
+        set->has_unread |= !kim_text_is_absent(items[i]->unread);
+        if (items[i]->count == 0)
+            continue;
+        if (last && last->first + last->count == items[i]->first)
+            last->count += (uint32_t)items[i]->count;
+        else
+            ranges[used++] = (rule_range){items[i]->first, (uint32_t)items[i]->count};
+    }
+    set->range_count = (uint32_t)used;
+    if (used) {
+        set->first = ranges[0];
+        set->more = ranges + 1;
+    }
+    return ranges != NULL;
+}
+
+/* Room for one more set, by its number. False without memory. */
+static bool room_for_set(rules *r, uint32_t number)
+{
+    if (number < r->set_room)
+        return true;
+    size_t more = r->set_room ? r->set_room * 2 : 64;
+    policy_set *fresh = KIM_NEW_ARRAY(r->arena, policy_set, more);
+    if (fresh == NULL)
+        return false;
+    if (r->set_room)
+        memcpy(fresh, r->sets, r->set_room * sizeof *fresh);
+    r->sets = fresh;
+    r->set_room = more;
     return true;
 }
 
-/* A policy that is attached but of which no document came. */
-static const policy_rules *unread_policy(rules *r, kim_text id)
+/* The number of the set of these policies in this order; UINT32_MAX without memory. */
+static uint32_t intern_set(rules *r, const gathering *g)
 {
-    policy_rules *p = KIM_NEW(r->arena, policy_rules);
-    if (p)
-        *p = (policy_rules){.id = id, .label = id, .unread = KIM_TEXT("its document was not collected")};
-    return p;
+    kim_text text = {(const char *)g->items, g->count * sizeof *g->items};
+    uint32_t number = g->failed ? UINT32_MAX : text_map_find(r->set_texts, text);
+    if (number != UINT32_MAX || g->failed)
+        return number;
+    const policy_rules **items = (const policy_rules **)kim_arena_array(r->arena, g->count, sizeof *items);
+    if (items == NULL)
+        return UINT32_MAX;
+    memcpy(items, g->items, text.size);
+    number = text_map_add(r->set_texts, (kim_text){(const char *)items, text.size});
+    bool fine = number != UINT32_MAX && room_for_set(r, number) && fill_set(r, items, g->count, &r->sets[number]);
+    return fine ? number : UINT32_MAX;
 }
 
-/* NULL without memory. */
-static policy_list *list_for(rules *r, const kim_attachment *a)
+/* Number 0 is nothing. */
+static int start_sets(rules *r)
 {
-    if (kim_text_is(a->layer, "scp") || kim_text_is(a->layer, "rcp")) {
-        uint32_t at = text_map_add(r->level_ids, a->on_scope);
-        if (at == UINT32_MAX)
-            return NULL;
-        return kim_text_is(a->layer, "scp") ? &r->levels[at].scp : &r->levels[at].rcp;
-    }
-    if (kim_text_is(a->layer, "resource") || kim_text_is(a->layer, "endpoint")) {
-        uint32_t at = text_map_add(r->target_ids, a->resource);
-        if (at == UINT32_MAX)
-            return NULL;
-        return kim_text_is(a->layer, "resource") ? &r->targets[at].policies : &r->targets[at].endpoint;
-    }
-    uint32_t at = text_map_add(r->holder_ids, a->subject);
-    if (at == UINT32_MAX)
-        return NULL;
-    holder *h = &r->holders[at];
-    return kim_text_is(a->layer, "boundary") ? &h->boundary : kim_text_is(a->layer, "session") ? &h->session : &h->grants;
+    return text_map_add(r->set_texts, KIM_TEXT("")) == 0 && room_for_set(r, 0) ? 0 : -1;
 }
 
-static int attach_all(rules *r)
+/* ---- what hangs where ---- */
+
+typedef enum thing { OF_HOLDER, OF_LEVEL, OF_TARGET, THINGS } thing;
+
+/* One attachment: a policy, and on which part of which thing. */
+typedef struct hanging {
+    const policy_rules *policy;
+    uint32_t at;
+    uint8_t of, part;
+} hanging;
+
+static bool place(rules *r, const kim_attachment *a, hanging *out)
 {
-    size_t count;
-    const kim_record *items = estate_records(r->es, KIM_ATTACHMENT, &count);
+    static const struct { const char *layer; thing of; uint8_t part; } layers[] = {
+        {"boundary", OF_HOLDER, 1}, {"session", OF_HOLDER, 2}, {"scp", OF_LEVEL, 0}, {"rcp", OF_LEVEL, 1},
+        {"resource", OF_TARGET, 0}, {"endpoint", OF_TARGET, 1}};
+    text_map *const maps[THINGS] = {r->holder_ids, r->level_ids, r->target_ids};
+    const kim_text ids[THINGS] = {a->subject, a->on_scope, a->resource};
+    *out = (hanging){.policy = out->policy, .of = OF_HOLDER};
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        if (kim_text_is(a->layer, layers[i].layer))
+            *out = (hanging){.policy = out->policy, .of = (uint8_t)layers[i].of, .part = layers[i].part};
+    out->at = text_map_add(maps[out->of], ids[out->of]);
+    return out->at != UINT32_MAX;
+}
+
+/* All attachments, placed; [*count] for the caller to free. NULL without memory. */
+static hanging *place_all(rules *r, size_t *count)
+{
+    size_t total;
+    const kim_record *items = estate_records(r->es, KIM_ATTACHMENT, &total);
     kim_arena *scratch = kim_arena_new(SIZE_MAX);
-    int result = scratch ? 0 : -1;
-    for (size_t i = 0; i < count && result == 0; i++) {
+    hanging *all = malloc((total + 1) * sizeof *all);
+    bool fine = scratch && all;
+    *count = 0;
+    for (size_t i = 0; i < total && fine; i++) {
         const kim_attachment *a = &items[i].attachment;
-        if (a->eligible)
+        if (a->eligible || !is_read(&items[i]))
             continue;
-        const policy_rules *policy = find_policy(r, items[i].scope, a->policy, scratch);
-        if (policy == NULL)
-            policy = unread_policy(r, a->policy);
-        policy_list *list = policy ? list_for(r, a) : NULL;
-        if (list == NULL || !append(r->arena, list, policy))
-            result = -1;
+        hanging *one = &all[*count];
+        one->policy = find_policy(r, items[i].scope, a->policy, scratch);
+        if (one->policy == NULL)
+            one->policy = missing_policy(r, a->policy);
+        fine = one->policy && place(r, a, one);
         kim_arena_reset(scratch);
+        ++*count;
     }
     kim_arena_free(scratch);
+    if (!fine) {
+        free(all);
+        return NULL;
+    }
+    return all;
+}
+
+static uint32_t *set_of(rules *r, uint8_t of, uint32_t at, uint8_t part)
+{
+    switch (of) {
+    case OF_LEVEL:
+        return part ? &r->levels[at].rcp : &r->levels[at].scp;
+    case OF_TARGET:
+        return part ? &r->targets[at].endpoint : &r->targets[at].policies;
+    default:
+        return part == 0 ? &r->holders[at].grants : part == 1 ? &r->holders[at].boundary : &r->holders[at].session;
+    }
+}
+
+/* Sorts what hangs by where, each place's in the order of attachments, and interns each place's set. */
+static int hang_all(rules *r, const hanging *all, size_t count)
+{
+    enum { PARTS = 3 };
+    const uint32_t counts[THINGS] = {text_map_count(r->holder_ids), text_map_count(r->level_ids), text_map_count(r->target_ids)};
+    size_t base[THINGS + 1] = {0};
+    for (int t = 0; t < THINGS; t++)
+        base[t + 1] = base[t] + (size_t)counts[t] * PARTS;
+    uint32_t *ends = calloc(base[THINGS] + 1, sizeof *ends);
+    uint32_t *order = malloc((count + 1) * sizeof *order);
+    gathering g = {0};
+    int result = ends && order ? 0 : -1;
+    for (size_t i = 0; i < count && result == 0; i++)
+        ends[base[all[i].of] + (size_t)all[i].at * PARTS + all[i].part + 1]++;
+    for (size_t p = 0; p < base[THINGS] && result == 0; p++)
+        ends[p + 1] += ends[p];
+    for (size_t i = 0; i < count && result == 0; i++) /* `ends` begins as starts and moves to the ends */
+        order[ends[base[all[i].of] + (size_t)all[i].at * PARTS + all[i].part]++] = (uint32_t)i;
+    for (size_t p = 0, at = 0; p < base[THINGS] && result == 0; p++) {
+        if (at == ends[p])
+            continue;
+        const hanging *one = &all[order[at]];
+        for (g.count = 0; at < ends[p]; at++)
+            gather(&g, all[order[at]].policy);
+        uint32_t number = intern_set(r, &g);
+        *set_of(r, one->of, one->at, one->part) = number;
+        r->has_endpoints |= one->of == OF_TARGET && one->part == 1;
+        result = number == UINT32_MAX ? -1 : 0;
+    }
+    free(g.items);
+    free(order);
+    free(ends);
     return result;
+}
+
+/* ---- who there is ---- */
+
+static bool read_holder(rules *r, holder *h)
+{
+    static const struct { kim_text prefix; holder_kind kind; } kinds[] = {{KIM_TEXT("user/"), HOLDER_USER}, {KIM_TEXT("role/"), HOLDER_ROLE}};
+    arn a = arn_split(h->id);
+    if (a.count < ARN_PARTS || a.is_pattern || !kim_text_is(a.parts[0], "arn") || kim_text_is(a.parts[4], "cloudfront") ||
+        h->id.size > UINT16_MAX || a.parts[4].size > UINT8_MAX)
+        return true;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kim_text_starts_with(a.parts[5], kinds[i].prefix)) {
+            kim_text rest = {a.parts[5].bytes + kinds[i].prefix.size, a.parts[5].size - kinds[i].prefix.size};
+            h->kind = (uint8_t)kinds[i].kind;
+            h->account_at = (uint16_t)(a.parts[4].bytes - h->id.bytes);
+            h->account_size = (uint8_t)a.parts[4].size;
+            h->name_at = (uint16_t)(after_last(rest, '/').bytes - h->id.bytes);
+            h->is_service_linked = kinds[i].kind == HOLDER_ROLE && memmem(h->id.bytes, h->id.size, ":role/aws-service-role/", 23) != NULL;
+            h->account = text_map_add(r->account_ids, a.parts[4]);
+        }
+    return h->account != UINT32_MAX;
 }
 
 /* Numbers everything that can hold something: records first, so that they come in the order of ids. */
 static int number_all(rules *r)
 {
-    size_t identities, scopes, resources, attachments;
+    static const kim_record_type types[THINGS] = {KIM_IDENTITY, KIM_SCOPE, KIM_RESOURCE};
+    text_map *const maps[THINGS] = {r->holder_ids, r->level_ids, r->target_ids};
+    for (int t = 0; t < THINGS; t++) {
+        size_t count;
+        const kim_record *items = estate_records(r->es, types[t], &count);
+        for (size_t i = 0; i < count; i++)
+            if (is_read(&items[i]) && text_map_add(maps[t], estate_id(&items[i])) == UINT32_MAX)
+                return -1;
+    }
+    return 0;
+}
+
+static void note_object(rules *r, kim_text id)
+{
+    arn a = arn_split(id);
+    r->has_objects |= kim_text_is(arn_service(&a), "s3") && memchr(a.parts[5].bytes, '/', a.parts[5].size) != NULL;
+}
+
+static int name_all(rules *r)
+{
+    const uint32_t holders = text_map_count(r->holder_ids), levels = text_map_count(r->level_ids), targets = text_map_count(r->target_ids);
+    r->holders = KIM_NEW_ARRAY(r->arena, holder, holders + 1);
+    r->levels = KIM_NEW_ARRAY(r->arena, level, levels + 1);
+    r->targets = KIM_NEW_ARRAY(r->arena, target, targets + 1);
+    if (r->holders == NULL || r->levels == NULL || r->targets == NULL)
+        return -1;
+    for (uint32_t i = 0; i < holders; i++) {
+        r->holders[i].id = text_map_text(r->holder_ids, i);
+        if (!read_holder(r, &r->holders[i]))
+            return -1;
+    }
+    for (uint32_t i = 0; i < levels; i++)
+        r->levels[i].id = text_map_text(r->level_ids, i);
+    for (uint32_t i = 0; i < targets; i++)
+        r->targets[i].id = text_map_text(r->target_ids, i), note_object(r, r->targets[i].id);
+    return 0;
+}
+
+/* Of records with one id (in several scopes) the last counts, as their order has it. */
+static void know_all(rules *r)
+{
+    size_t identities, scopes, resources;
     const kim_record *i_records = estate_records(r->es, KIM_IDENTITY, &identities);
     const kim_record *s_records = estate_records(r->es, KIM_SCOPE, &scopes);
     const kim_record *r_records = estate_records(r->es, KIM_RESOURCE, &resources);
-    estate_records(r->es, KIM_ATTACHMENT, &attachments);
-    r->holders = KIM_NEW_ARRAY(r->arena, holder, identities + attachments + 1);
-    r->levels = KIM_NEW_ARRAY(r->arena, level, scopes + attachments + 1);
-    r->targets = KIM_NEW_ARRAY(r->arena, target, resources + attachments + 1);
-    r->roles = (const holder **)kim_arena_array(r->arena, identities + 1, sizeof *r->roles);
-    if (r->holders == NULL || r->levels == NULL || r->targets == NULL || r->roles == NULL)
-        return -1;
-    for (size_t i = 0; i < identities; i++) {
-        uint32_t at = text_map_add(r->holder_ids, i_records[i].identity.id);
-        if (at == UINT32_MAX)
-            return -1;
+    for (size_t i = 0, at = 0; i < identities; i++) {
+        if (!is_read(&i_records[i]))
+            continue;
+        while (!kim_text_equal(r->holders[at].id, i_records[i].identity.id))
+            at++; /* both are in the order of ids */
         r->holders[at].identity = &i_records[i];
+        r->holders[at].is_group = i_records[i].identity.kind == KIM_GROUP;
+        uint32_t home = text_map_find(r->level_ids, i_records[i].scope);
+        if (home != UINT32_MAX && i_records[i].identity.kind != KIM_PUBLIC && !kim_text_ends_with(i_records[i].identity.id, KIM_TEXT(":root")))
+            r->levels[home].has_identities = true;
     }
-    for (size_t i = 0; i < scopes; i++) {
-        uint32_t at = text_map_add(r->level_ids, s_records[i].as_scope.id);
-        if (at == UINT32_MAX)
-            return -1;
+    for (size_t i = 0, at = 0; i < scopes; i++) {
+        if (!is_read(&s_records[i]))
+            continue;
+        while (!kim_text_equal(r->levels[at].id, s_records[i].as_scope.id))
+            at++;
         r->levels[at].scope = &s_records[i];
     }
-    for (size_t i = 0; i < resources; i++) {
-        uint32_t at = text_map_add(r->target_ids, r_records[i].resource.id);
-        if (at == UINT32_MAX)
-            return -1;
+    for (size_t i = 0, at = 0; i < resources; i++) {
+        if (!is_read(&r_records[i]))
+            continue;
+        while (!kim_text_equal(r->targets[at].id, r_records[i].resource.id))
+            at++;
         r->targets[at].resource = &r_records[i];
     }
-    return 0;
 }
 
-static void name_all(rules *r)
+/* ---- groups ---- */
+
+/* Who is a member of what, by the numbers of holders. */
+typedef struct membership {
+    uint32_t *starts; /* [holders + 1] into groups */
+    uint32_t *groups;
+} membership;
+
+static bool is_membership(const kim_record *edge)
 {
-    for (uint32_t i = 0; i < text_map_count(r->holder_ids); i++)
-        r->holders[i].id = text_map_text(r->holder_ids, i);
-    for (uint32_t i = 0; i < text_map_count(r->level_ids); i++)
-        r->levels[i].id = text_map_text(r->level_ids, i);
-    for (uint32_t i = 0; i < text_map_count(r->target_ids); i++)
-        r->targets[i].id = text_map_text(r->target_ids, i);
+    return edge->edge.kind == KIM_MEMBER_OF && !edge->edge.eligible && is_read(edge);
 }
 
-/* A group's grants are its members' too, through groups within groups. */
+/* False without memory. */
+static bool read_memberships(const rules *r, membership *m)
+{
+    size_t count, holders = text_map_count(r->holder_ids);
+    const kim_record *edges = estate_records(r->es, KIM_EDGE, &count);
+    uint32_t *from = malloc((count + 1) * sizeof *from), *to = malloc((count + 1) * sizeof *to);
+    m->starts = calloc(holders + 2, sizeof *m->starts);
+    m->groups = malloc((count + 1) * sizeof *m->groups);
+    bool fine = from && to && m->starts && m->groups;
+    for (size_t i = 0; i < count && fine; i++) {
+        from[i] = is_membership(&edges[i]) ? text_map_find(r->holder_ids, edges[i].edge.from) : UINT32_MAX;
+        to[i] = from[i] == UINT32_MAX ? UINT32_MAX : text_map_find(r->holder_ids, edges[i].edge.to);
+        if (to[i] != UINT32_MAX)
+            m->starts[from[i] + 2]++;
+    }
+    for (size_t i = 0; i < holders && fine; i++)
+        m->starts[i + 2] += m->starts[i + 1];
+    for (size_t i = 0; i < count && fine; i++)
+        if (to[i] != UINT32_MAX)
+            m->groups[m->starts[from[i] + 1]++] = to[i];
+    free(from);
+    free(to);
+    return fine;
+}
+
+/* Groups reached from one holder, nearest first. */
+typedef struct reached {
+    uint32_t *groups; /* [count] */
+    size_t count, capacity;
+    bool failed;
+} reached;
+
+static void reach(reached *all, uint32_t group)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->groups[i] == group)
+            return;
+    if (all->count == all->capacity) {
+        size_t capacity = all->capacity ? all->capacity * 2 : 64;
+        uint32_t *grown = realloc(all->groups, capacity * sizeof *grown);
+        if (grown == NULL) {
+            all->failed = true;
+            return;
+        }
+        all->groups = grown;
+        all->capacity = capacity;
+    }
+    all->groups[all->count++] = group;
+}
+
+static void reach_all(const membership *m, uint32_t from, reached *all)
+{
+    all->count = 0;
+    for (uint32_t i = m->starts[from]; i < m->starts[from + 1]; i++)
+        reach(all, m->groups[i]);
+    for (size_t begin = 0, end = all->count, depth = 1; begin < end && depth < KIM_MEMBERSHIP_MAX_DEPTH; depth++) {
+        for (size_t g = begin; g < end; g++)
+            for (uint32_t i = m->starts[all->groups[g]]; i < m->starts[all->groups[g] + 1]; i++)
+                reach(all, m->groups[i]);
+        begin = end;
+        end = all->count;
+    }
+}
+
+static void gather_set(const rules *r, gathering *g, uint32_t number)
+{
+    const policy_set *set = &r->sets[number];
+    for (size_t i = 0; i < set->count; i++)
+        gather(g, set->items[i]);
+}
+
+/* A group's grants are its members' too, through groups within groups. What each has of its own is kept
+ * aside until all have been joined. */
 static int join_groups(rules *r)
 {
-    size_t count;
-    const kim_record *edges = estate_records(r->es, KIM_EDGE, &count);
-    for (int depth = 0; depth < KIM_MEMBERSHIP_MAX_DEPTH; depth++) {
-        bool grew = false;
-        for (size_t i = 0; i < count; i++) {
-            if (edges[i].edge.kind != KIM_MEMBER_OF || edges[i].edge.eligible)
-                continue;
-            uint32_t from = text_map_find(r->holder_ids, edges[i].edge.from);
-            uint32_t to = text_map_find(r->holder_ids, edges[i].edge.to);
-            if (from == UINT32_MAX || to == UINT32_MAX)
-                continue;
-            size_t before = r->holders[from].grants.count;
-            for (size_t k = 0; k < r->holders[to].grants.count; k++)
-                if (!append(r->arena, &r->holders[from].grants, r->holders[to].grants.items[k]))
-                    return -1;
-            grew |= r->holders[from].grants.count != before;
-        }
-        if (!grew)
-            return 0;
+    size_t holders = text_map_count(r->holder_ids);
+    membership m;
+    gathering g = {0};
+    reached all = {0};
+    uint32_t *own = malloc((holders + 1) * sizeof *own);
+    bool fine = read_memberships(r, &m) && own;
+    for (size_t i = 0; i < holders && fine; i++)
+        own[i] = r->holders[i].grants;
+    for (uint32_t i = 0; i < holders && fine; i++) {
+        if (m.starts[i] == m.starts[i + 1])
+            continue;
+        reach_all(&m, i, &all);
+        g.count = 0;
+        gather_set(r, &g, own[i]);
+        for (size_t k = 0; k < all.count; k++)
+            gather_set(r, &g, own[all.groups[k]]);
+        r->holders[i].grants = g.count ? intern_set(r, &g) : 0;
+        fine = r->holders[i].grants != UINT32_MAX && !all.failed;
     }
-    return 0;
+    free(own);
+    free(g.items);
+    free(all.groups);
+    free(m.starts);
+    free(m.groups);
+    return fine ? 0 : -1;
+}
+
+/* ---- roles by name ---- */
+
+static bool is_role(const holder *h)
+{
+    return h->identity && h->identity->identity.kind == KIM_ROLE && h->kind == HOLDER_ROLE;
+}
+
+/* Where that role is, or the free slot for it. */
+static size_t role_slot(const rules *r, kim_text account, kim_text name)
+{
+    size_t at = (text_map_hash(account) * 31 + text_map_hash(name)) & (r->role_slots - 1);
+    for (; r->roles[at]; at = (at + 1) & (r->role_slots - 1)) {
+        const holder *h = &r->holders[r->roles[at] - 1];
+        if (kim_text_equal(holder_account(h), account) && kim_text_equal(holder_name(h), name))
+            break;
+    }
+    return at;
 }
 
 static int index_roles(rules *r)
 {
-    size_t count;
-    const kim_record *items = estate_records(r->es, KIM_IDENTITY, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (items[i].identity.kind != KIM_ROLE)
+    uint32_t holders = text_map_count(r->holder_ids), roles = 0;
+    for (uint32_t i = 0; i < holders; i++)
+        roles += is_role(&r->holders[i]);
+    for (r->role_slots = 4; r->role_slots < (size_t)roles * 2;)
+        r->role_slots *= 2;
+    r->roles = KIM_NEW_ARRAY(r->arena, uint32_t, r->role_slots);
+    for (uint32_t i = 0; i < holders && r->roles; i++) {
+        if (!is_role(&r->holders[i]))
             continue;
-        subject s = read_aws(items[i].identity.id);
-        if (s.kind != SUBJECT_ROLE)
-            continue;
-        kim_text name = qualified(r->arena, s.account, s.name);
-        uint32_t before = text_map_count(r->role_names);
-        uint32_t at = kim_text_is_absent(name) ? UINT32_MAX : text_map_add(r->role_names, name);
-        if (at == UINT32_MAX)
-            return -1;
-        if (at == before)
-            r->roles[at] = rules_holder(r, items[i].identity.id);
+        size_t at = role_slot(r, holder_account(&r->holders[i]), holder_name(&r->holders[i]));
+        if (r->roles[at] == 0) /* the first of that name stays */
+            r->roles[at] = i + 1;
     }
-    return 0;
+    return r->roles ? 0 : -1;
 }
 
 const holder *rules_role(const rules *r, kim_text account, kim_text name)
 {
-    char bytes[512];
-    if (account.size + 1 + name.size > sizeof bytes)
-        return NULL;
-    memcpy(bytes, account.bytes, account.size);
-    bytes[account.size] = '\n';
-    memcpy(bytes + account.size + 1, name.bytes, name.size);
-    uint32_t at = text_map_find(r->role_names, (kim_text){bytes, account.size + 1 + name.size});
-    return at == UINT32_MAX ? NULL : r->roles[at];
+    uint32_t at = r->roles[role_slot(r, account, name)];
+    return at ? &r->holders[at - 1] : NULL;
 }
 
 const holder *rules_holder(const rules *r, kim_text identity)
@@ -551,6 +881,15 @@ void rules_free(void *derived)
     kim_arena_free(r->arena);
 }
 
+static int hang(rules *r)
+{
+    size_t count;
+    hanging *all = place_all(r, &count);
+    int result = all && name_all(r) == 0 ? hang_all(r, all, count) : -1;
+    free(all);
+    return result;
+}
+
 rules *rules_compile(estate *es, kim_error *err)
 {
     kim_arena *arena = kim_arena_new(SIZE_MAX);
@@ -559,18 +898,13 @@ rules *rules_compile(estate *es, kim_error *err)
         r->es = es;
         r->arena = arena;
         r->keys = key_table_new(arena);
-        r->patterns = text_map_new(arena);
-        r->resource_texts = text_map_new(arena);
-        r->condition_texts = text_map_new(arena);
-        r->policy_names = text_map_new(arena);
-        r->policy_ids = text_map_new(arena);
-        r->holder_ids = text_map_new(arena);
-        r->level_ids = text_map_new(arena);
-        r->target_ids = text_map_new(arena);
-        r->role_names = text_map_new(arena);
+        text_map **const maps[] = {&r->patterns, &r->resource_texts, &r->condition_texts, &r->policy_names, &r->policy_ids,
+                                   &r->missing_ids, &r->holder_ids, &r->level_ids, &r->target_ids, &r->account_ids, &r->set_texts};
+        for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+            *maps[i] = text_map_new(arena);
     }
-    if (r == NULL || kim_arena_is_full(arena) || compile_policies(r) < 0 || number_all(r) < 0 ||
-        attach_all(r) < 0 || join_groups(r) < 0 || (name_all(r), index_roles(r)) < 0) {
+    if (r == NULL || kim_arena_is_full(arena) || compile_policies(r) < 0 || number_all(r) < 0 || start_sets(r) < 0 || hang(r) < 0 ||
+        (know_all(r), join_groups(r)) < 0 || index_roles(r) < 0) {
         kim_arena_free(arena);
         kim_fail(err, KIM_ERR_NOMEM, "no memory to ready the estate's statements");
         return NULL;

@@ -33,23 +33,28 @@ typedef struct subject {
 
 typedef struct policy_rules policy_rules;
 
-/* What every decision reads stands first: an estate's rules are more than a cache holds. */
+/* What every decision reads stands first, in one line of a cache: an estate's rules are more than it holds. */
 typedef struct rule {
-    int32_t effect;              /* kim_effect; 0: unread */
-    uint32_t number;             /* among all rules of the estate */
+    _Alignas(64) uint32_t number; /* among all rules of the estate */
+    uint32_t services;           /* a bit for each service that its resources may be of: arn_service_bit */
+    uint32_t resource_count;
+    int8_t effect;               /* kim_effect; 0: unread */
     bool actions_turned, resources_turned, subjects_turned; /* NotAction, NotResource, NotPrincipal */
     bool any_action, any_resource, any_subject;             /* the element is absent */
     bool resource_everything;    /* "*" stands among the resources */
+    bool is_doubtful;            /* unread, or without an effect */
+    bool names_all;              /* "*" is its only subject */
+    bool resources_fixed;        /* which resources it means depends on no variable and on no layer */
     const arn_pattern *const *resources; /* [resource_count] equal patterns are one */
-    size_t resource_count;
+    const arn_pattern *only_resource;    /* where resources is one */
     const aws_condition *condition; /* NULL: none; equal conditions are one */
-    kim_text unread;             /* why; absent: all was understood */
     const policy_rules *policy;
+    const subject *subjects;     /* [subject_count] */
+    /* what only some read */
     kim_text name;               /* in answers: its Sid, else its index */
-    const subject *subjects;
-    size_t subject_count;
+    kim_text unread;             /* why; absent: all was understood */
+    uint32_t subject_count, action_count;
     const uint32_t *actions;     /* [action_count] numbers of action patterns */
-    size_t action_count;
     const kim_statement *source;
 } rule;
 
@@ -60,48 +65,68 @@ struct policy_rules {
     const rule *rules;           /* [count], in the order written */
     size_t count;
     uint32_t first;              /* the number of rules[0]; the others follow it */
+    uint32_t number;             /* among all policies */
     kim_text unread;             /* the document could not be read */
 };
 
-/* The rules of a policy by their numbers: all that a decision reads of a policy that does not speak of
- * the action. */
+/* Rules by their numbers: all that a decision reads of a policy that does not speak of the action. */
 typedef struct rule_range {
     uint32_t first, count;
 } rule_range;
 
-typedef struct policy_list {
-    const policy_rules **items; /* [count] */
-    rule_range *ranges;         /* [count] */
-    size_t count;
-    bool has_unread;            /* the document of one could not be read */
-    bool is_set;                 /* something is attached, if only an empty document */
-} policy_list;
+/* Policies that hang together on something: written once, however many have the same. */
+typedef struct policy_set {
+    rule_range first;                 /* the first of its ranges; the others stand in `more` */
+    uint32_t count, range_count;
+    const rule_range *more;           /* [range_count - 1] runs of rules, in the order of items */
+    const policy_rules *const *items; /* [count] */
+    bool has_unread;                  /* the document of one could not be read */
+} policy_set;
 
-/* What hangs on an identity. */
+/* What an identity is to AWS, read off its ARN once. */
+typedef enum holder_kind { HOLDER_OTHER, HOLDER_USER, HOLDER_ROLE } holder_kind;
+
+/* What hangs on an identity. Sets are told by their numbers: rules_set. */
 typedef struct holder {
     const kim_record *identity;  /* NULL: only attachments name it */
     kim_text id;
-    policy_list grants, boundary, session; /* grants: its own and its groups' */
+    uint32_t grants, boundary, session; /* grants: its own and its groups'; 0: nothing is attached */
+    uint32_t account;            /* its number among the accounts of holders */
+    uint16_t account_at, name_at; /* where in the id these begin; the name ends with it */
+    uint8_t account_size;
+    uint8_t kind;                /* holder_kind */
+    bool is_service_linked, is_group;
 } holder;
+
+static inline kim_text holder_account(const holder *h)
+{
+    return (kim_text){h->id.bytes + h->account_at, h->account_size};
+}
+
+static inline kim_text holder_name(const holder *h)
+{
+    return (kim_text){h->id.bytes + h->name_at, h->id.size - h->name_at};
+}
 
 /* What hangs on a scope: one level of a chain. */
 typedef struct level {
     const kim_record *scope;     /* NULL: not known */
     kim_text id;
-    policy_list scp, rcp;
+    uint32_t scp, rcp;
+    bool has_identities;         /* of its own, that is: an account with users or roles */
 } level;
 
 /* What hangs on a resource. */
 typedef struct target {
     const kim_record *resource;  /* NULL: only attachments name it */
     kim_text id;
-    policy_list policies;        /* layer "resource" */
-    policy_list endpoint;        /* layer "endpoint" */
+    uint32_t policies;           /* layer "resource" */
+    uint32_t endpoint;           /* layer "endpoint" */
 } target;
 
 typedef struct rules rules;
 
-/* NULL with err: KIM_ERR_NOMEM */
+/* Of the records of AWS's scopes. NULL with err: KIM_ERR_NOMEM */
 rules *rules_compile(estate *es, kim_error *err);
 void rules_free(void *r);
 /* The estate's, compiled by the first who asks. NULL with err: KIM_ERR_NOMEM */
@@ -117,6 +142,14 @@ size_t rules_action_patterns(const rules *r);
 kim_text rules_action_pattern(const rules *r, uint32_t number);
 
 const policy_rules *rules_policy(const rules *r, kim_text id); /* NULL: not there */
+size_t rules_conditions(const rules *r); /* how many different ones there are */
+/* NULL: that of number 0, nothing */
+const policy_set *rules_set(const rules *r, uint32_t number);
+size_t rules_sets(const rules *r);       /* how many, with number 0 */
+size_t rules_policies(const rules *r);   /* how many, with those without a document */
+size_t rules_accounts(const rules *r);   /* how many are named by holders */
+bool rules_have_endpoints(const rules *r); /* some target has an endpoint's policy */
+bool rules_have_objects(const rules *r);   /* some target lies in a bucket of S3 */
 const holder *rules_holder(const rules *r, kim_text identity);
 const level *rules_level(const rules *r, kim_text scope);
 const target *rules_target(const rules *r, kim_text resource);

@@ -34,7 +34,7 @@ static template_part read_variable(kim_text inner, key_table *keys)
 
 int template_compile(kim_text raw, bool has_variables, key_table *keys, kim_arena *arena, template *out)
 {
-    *out = (template){.raw = raw};
+    *out = (template){.raw = raw, .literal = (uint32_t)glob_literal(raw)};
     if (!has_variables || raw.size < 3 || memmem(raw.bytes, raw.size, "${", 2) == NULL)
         return 0;
     size_t most = 1;
@@ -56,7 +56,7 @@ int template_compile(kim_text raw, bool has_variables, key_table *keys, kim_aren
         at = (size_t)(close - raw.bytes) + 1;
     }
     out->parts = parts;
-    out->count = count;
+    out->count = (uint32_t)count;
     return 0;
 }
 

@@ -22,7 +22,8 @@ typedef struct template_part {
 typedef struct template {
     kim_text raw;                /* as written */
     const template_part *parts;  /* [count]; NULL: raw holds nothing special */
-    size_t count;
+    uint32_t count;
+    uint32_t literal;            /* glob_literal of raw */
 } template;
 
 /* A text in which "${" is text, as a document with variables writes it: "${$}{". */

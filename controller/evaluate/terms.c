@@ -292,14 +292,12 @@ static const term *combine(kim_arena *arena, const term *const *items, size_t co
     const term *only = NULL;
     size_t open = 0;
     for (size_t i = 0; i < count; i++) {
-        if (items[i] == NULL)
-            return NULL;
-        if (items[i]->kind == stop->kind)
-            return stop;
-        if (items[i]->kind != neutral->kind) {
-            only = items[i];
-            open++;
-        }
+        if (items[i] == neutral)
+            continue;
+        if (items[i] == stop || items[i] == NULL)
+            return items[i];
+        only = items[i];
+        open++;
     }
     if (open <= 1)
         return open ? only : neutral;

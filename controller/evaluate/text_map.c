@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * text_map.c - an open hash in an arena; it doubles, and what it leaves behind ends with the arena.
+ *
+ * A slot holds half of the hash beside the number, so that a search mostly reads one slot and one text.
  */
 #include "controller/evaluate/text_map.h"
 
 struct text_map {
     kim_arena *arena;
-    kim_text *texts;  /* [capacity] */
-    uint64_t *hashes; /* [capacity] */
-    uint32_t *slots;  /* [capacity * 2]: a number + 1 */
+    kim_text *texts; /* [capacity] */
+    uint64_t *slots; /* [slot_count] the hash's upper half, and the number + 1; 0: free */
+    size_t slot_count; /* a power of two */
     uint32_t count, capacity;
     bool nocase;
 };
@@ -29,71 +31,90 @@ text_map *text_map_new_nocase(kim_arena *arena)
     return map;
 }
 
-/* FNV-1a of the folded bytes. */
-static uint64_t hash_nocase(kim_text text)
+static uint64_t mix(uint64_t h, uint64_t word)
 {
-    uint64_t h = UINT64_C(0xCBF29CE484222325);
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char b = (unsigned char)text.bytes[i];
-        h = (h ^ (b >= 'A' && b <= 'Z' ? b + 32u : b)) * UINT64_C(0x100000001B3);
+    h = (h ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 32;
+}
+
+/* The last bytes of a text, fewer than eight. */
+static uint64_t tail(const char *bytes, size_t size)
+{
+    uint64_t word = 0;
+    memcpy(&word, bytes, size);
+    return word;
+}
+
+static uint64_t hash_of(kim_text text, bool nocase)
+{
+    uint64_t h = text.size, word;
+    size_t i = 0;
+    for (; i + sizeof word <= text.size; i += sizeof word) {
+        memcpy(&word, text.bytes + i, sizeof word);
+        h = mix(h, nocase ? kim_text_fold8(word) : word);
     }
-    return h;
+    if (i < text.size) {
+        word = tail(text.bytes + i, text.size - i);
+        h = mix(h, nocase ? kim_text_fold8(word) : word);
+    }
+    return h ^ h >> 29;
+}
+
+uint64_t text_map_hash(kim_text text)
+{
+    return hash_of(text, false);
 }
 
 static uint64_t hash(const text_map *map, kim_text text)
 {
-    if (map->nocase)
-        return hash_nocase(text);
-    uint64_t h = text.size;
-    size_t i = 0;
-    for (; i + 8 <= text.size; i += 8) {
-        uint64_t word;
-        memcpy(&word, text.bytes + i, sizeof word);
-        h = (h ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-        h ^= h >> 32;
-    }
-    for (; i < text.size; i++)
-        h = (h ^ (unsigned char)text.bytes[i]) * UINT64_C(0x100000001B3);
-    return h ^ h >> 29;
+    return hash_of(text, map->nocase);
 }
 
-static void place(text_map *map, uint32_t number)
+static void place(text_map *map, uint64_t h, uint32_t number)
 {
-    size_t mask = (size_t)map->capacity * 2 - 1, at = map->hashes[number] & mask;
+    size_t mask = map->slot_count - 1, at = h & mask;
     while (map->slots[at])
         at = (at + 1) & mask;
-    map->slots[at] = number + 1;
+    map->slots[at] = (h & ~(uint64_t)UINT32_MAX) | (number + UINT64_C(1));
 }
 
-static bool grow(text_map *map)
+/* Makes room for so many texts in all. False without memory. */
+static bool grow(text_map *map, uint32_t capacity)
 {
-    uint32_t capacity = map->capacity ? map->capacity * 2 : 8;
+    size_t slots = 16;
+    while (slots / 2 < capacity)
+        slots *= 2;
     kim_text *texts = KIM_NEW_ARRAY(map->arena, kim_text, capacity);
-    uint64_t *hashes = KIM_NEW_ARRAY(map->arena, uint64_t, capacity);
-    uint32_t *slots = KIM_NEW_ARRAY(map->arena, uint32_t, (size_t)capacity * 2);
-    if (texts == NULL || hashes == NULL || slots == NULL || capacity > UINT32_MAX / 4)
+    if (texts == NULL || capacity > UINT32_MAX / 4)
         return false;
-    if (map->count) {
+    if (map->count)
         memcpy(texts, map->texts, map->count * sizeof *texts);
-        memcpy(hashes, map->hashes, map->count * sizeof *hashes);
-    }
     map->texts = texts;
-    map->hashes = hashes;
-    map->slots = slots;
     map->capacity = capacity;
-    for (uint32_t i = 0; i < map->count; i++)
-        place(map, i);
-    return true;
+    if (slots == map->slot_count)
+        return true;
+    map->slots = KIM_NEW_ARRAY(map->arena, uint64_t, slots);
+    map->slot_count = map->slots ? slots : 0;
+    for (uint32_t i = 0; i < map->count && map->slots; i++)
+        place(map, hash(map, map->texts[i]), i);
+    return map->slots != NULL;
+}
+
+bool text_map_reserve(text_map *map, size_t count)
+{
+    return count <= map->capacity || (count < UINT32_MAX / 4 && grow(map, (uint32_t)count));
 }
 
 static uint32_t find(const text_map *map, kim_text text, uint64_t h)
 {
-    if (map->capacity == 0)
+    if (map->slot_count == 0)
         return UINT32_MAX;
-    size_t mask = (size_t)map->capacity * 2 - 1;
+    size_t mask = map->slot_count - 1;
     for (size_t at = h & mask; map->slots[at]; at = (at + 1) & mask) {
-        uint32_t number = map->slots[at] - 1;
-        if (map->hashes[number] == h && (map->nocase ? kim_text_equal_nocase : kim_text_equal)(map->texts[number], text))
+        uint32_t number = (uint32_t)map->slots[at] - 1;
+        if ((map->slots[at] ^ h) >> 32)
+            continue;
+        if (map->nocase ? kim_text_equal_nocase(map->texts[number], text) : kim_text_equal(map->texts[number], text))
             return number;
     }
     return UINT32_MAX;
@@ -110,11 +131,10 @@ uint32_t text_map_add(text_map *map, kim_text text)
     uint32_t known = find(map, text, h);
     if (known != UINT32_MAX)
         return known;
-    if (map->count == map->capacity && !grow(map))
+    if (map->count == map->capacity && !grow(map, map->capacity ? map->capacity * 2 : 8))
         return UINT32_MAX;
     map->texts[map->count] = text;
-    map->hashes[map->count] = h;
-    place(map, map->count);
+    place(map, h, map->count);
     return map->count++;
 }
 

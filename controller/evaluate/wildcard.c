@@ -31,6 +31,8 @@ static bool match(kim_text pattern, kim_text text, bool nocase)
             if (w == '*') {
                 star = ++p;
                 resume = t;
+                if (p == pattern.size)
+                    return true;
                 continue;
             }
             if (w == '?') {
@@ -68,10 +70,22 @@ bool glob_match_nocase(kim_text pattern, kim_text text)
 
 bool glob_has_wildcard(kim_text pattern)
 {
-    for (size_t i = 0; i < pattern.size; i++)
-        if (pattern.bytes[i] == '*' || pattern.bytes[i] == '?')
-            return true;
-    return false;
+    return pattern.size && (memchr(pattern.bytes, '*', pattern.size) || memchr(pattern.bytes, '?', pattern.size));
+}
+
+size_t glob_literal(kim_text pattern)
+{
+    size_t i = 0;
+    while (i < pattern.size && pattern.bytes[i] != '*' && pattern.bytes[i] != '?')
+        i++;
+    return i;
+}
+
+bool glob_match_after(kim_text pattern, size_t literal, kim_text text)
+{
+    if (text.size < literal || (literal && memcmp(pattern.bytes, text.bytes, literal) != 0))
+        return false;
+    return match((kim_text){pattern.bytes + literal, pattern.size - literal}, (kim_text){text.bytes + literal, text.size - literal}, false);
 }
 
 bool units_match(units pattern, kim_text text)

@@ -16,6 +16,9 @@ bool glob_match(kim_text pattern, kim_text text);
 /* The same with ASCII letters folded: action names. */
 bool glob_match_nocase(kim_text pattern, kim_text text);
 bool glob_has_wildcard(kim_text pattern);
+/* How many bytes stand before the first wildcard; and glob_match for one who knows it. */
+size_t glob_literal(kim_text pattern);
+bool glob_match_after(kim_text pattern, size_t literal, kim_text text);
 
 typedef enum glob_relation {
     GLOB_DISJOINT, /* no text matches both */

@@ -16,10 +16,16 @@ bool kim_text_equal_nocase(kim_text a, kim_text b)
 {
     if (a.size != b.size)
         return false;
-    for (size_t i = 0; i < a.size; i++) {
-        if (lower((unsigned char)a.bytes[i]) != lower((unsigned char)b.bytes[i]))
+    size_t i = 0;
+    for (uint64_t x, y; i + sizeof x <= a.size; i += sizeof x) {
+        memcpy(&x, a.bytes + i, sizeof x);
+        memcpy(&y, b.bytes + i, sizeof y);
+        if (x != y && kim_text_fold8(x) != kim_text_fold8(y))
             return false;
     }
+    for (; i < a.size; i++)
+        if (lower((unsigned char)a.bytes[i]) != lower((unsigned char)b.bytes[i]))
+            return false;
     return true;
 }
 

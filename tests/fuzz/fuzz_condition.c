@@ -31,7 +31,7 @@ static void try_aws(kim_text text, kim_arena *arena)
 {
     key_table *keys = key_table_new(arena);
     kim_error err;
-    const aws_condition *condition = aws_condition_compile(text, true, keys, arena, &err);
+    const aws_condition *condition = aws_condition_compile(text, true, 0, keys, arena, &err);
     uint32_t count = condition ? key_table_count(keys) : 0;
     context c = {.slots = KIM_NEW_ARRAY(arena, key_value, count + 1), .stamps = KIM_NEW_ARRAY(arena, uint32_t, count + 1)};
     key_value (*const looks[])(void *, uint32_t) = {not_known, some_value};

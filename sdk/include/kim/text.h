@@ -65,6 +65,15 @@ static inline bool kim_text_is(kim_text text, const char *nul_terminated)
     return kim_text_equal(text, kim_text_of(nul_terminated));
 }
 
+/* Eight bytes with the ASCII capitals among them in lower case. */
+static inline uint64_t kim_text_fold8(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t low = eight & ones * 0x7f; /* without the bits that a sum would carry over */
+    uint64_t from_a = low + ones * (0x80 - 'A'), past_z = low + ones * (0x7f - 'Z');
+    return eight | ((from_a ^ past_z) & ~eight & ones * 0x80) >> 2;
+}
+
 /* ASCII letters fold, all else is exact: the rule of action names and condition keys. */
 bool kim_text_equal_nocase(kim_text a, kim_text b);
 bool kim_text_starts_with(kim_text text, kim_text prefix);
