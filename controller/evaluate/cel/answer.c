@@ -5,6 +5,7 @@
 #include <math.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "controller/evaluate/cel.h"
 #include "controller/evaluate/cel/text.h"
@@ -111,6 +112,39 @@ static int read_list(const kim_json *json, kim_arena *arena, cel_value *out, kim
     return 0;
 }
 
+/* An order of keys in which equal ones are neighbours; aggregates and times as keys are not told apart. */
+static int compare_keys(const void *a, const void *b)
+{
+    const cel_value *x = &(*(const cel_entry *const *)a)->key, *y = &(*(const cel_entry *const *)b)->key;
+    int order = 0;
+    if (x->type != y->type)
+        return x->type < y->type ? -1 : 1;
+    compare(*x, *y, &order);
+    return order;
+}
+
+static bool is_plain_key(cel_type type)
+{
+    return type == CEL_INT || type == CEL_UINT || type == CEL_BOOL || type == CEL_STRING;
+}
+
+/* A key that stands twice leaves open which of its values counts. */
+static int check_keys(const kim_json *json, const cel_entry *entries, kim_arena *arena, kim_error *err)
+{
+    const cel_entry **sorted = KIM_NEW_ARRAY(arena, const cel_entry *, json->count + 1);
+    size_t count = 0;
+    if (sorted == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < json->count; i++)
+        if (is_plain_key(entries[i].key.type))
+            sorted[count++] = &entries[i];
+    qsort(sorted, count, sizeof *sorted, compare_keys);
+    for (size_t i = 1; i < count; i++)
+        if (compare_keys(&sorted[i - 1], &sorted[i]) == 0)
+            return refuse(err, json, "map", "a list of [key, value] with each key once");
+    return 0;
+}
+
 static int read_map(const kim_json *json, kim_arena *arena, cel_value *out, kim_error *err)
 {
     if (!kim_json_is(json, KIM_JSON_ARRAY))
@@ -127,7 +161,7 @@ static int read_map(const kim_json *json, kim_arena *arena, cel_value *out, kim_
             return -1;
     }
     *out = (cel_value){.type = CEL_MAP, .count = (uint32_t)json->count, .entries = entries};
-    return 0;
+    return check_keys(json, entries, arena, err);
 }
 
 static int read_timestamp(const kim_json *json, kim_arena *arena, cel_value *out, kim_error *err)

@@ -446,13 +446,12 @@ static void integers_of_64_bits_come_and_go_exactly(void **state)
 
 static void a_binding_that_is_none_is_refused_by_name(void **state)
 {
-    (void)state;
     const char *const refused[][2] = {
         {"{\"x\":{\"integer\":1}}", "bindings.x: line 1: unknown type 'integer'"}, {"{\"x\":{\"int\":1.5}}", "'int' is an integer"},
         {"{\"x\":1}", "a value is an object of one member"}, {"{\"x\":{\"int\":1,\"uint\":1}}", "a value is an object of one member"},
         {"{\"x\":{\"bytes\":\"*\"}}", "'bytes' is a string in base64"}, {"{\"x\":{\"map\":[[{\"int\":1}]]}}", "'map' is a list of [key, value]"},
         {"{\"x\":{\"timestamp\":\"today\"}}", "'timestamp' is a time"}, {"{\"x\":{\"type\":\"integer\"}}", "'type' is a type's name"},
-        {"[]", "'bindings' is an object"},
+        {"{\"x\":{\"map\":[[{\"int\":1},{\"int\":2}],[{\"int\":1},{\"int\":3}]]}}", "each key once"}, {"[]", "'bindings' is an object"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
