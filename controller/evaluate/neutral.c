@@ -285,7 +285,7 @@ static void find_reached(weighing *w)
         at = text_map_find(c->declared, w->q->identity);
     if (at != UINT32_MAX)
         node = c->declared_nodes[at];
-    for (int n = 0; node != NEUTRAL_NONE && n < NEUTRAL_NAMESAKES_MAX && !w->failed; n++) {
+    for (uint32_t n = 0; node != NEUTRAL_NONE && n < NEUTRAL_NAMESAKES_MAX && !w->failed; n++) {
         if (st->stamps[node] != st->stamp)
             reach(w, node);
         node = at == UINT32_MAX ? NEUTRAL_NONE : c->nodes[node].namesake;
