@@ -233,7 +233,7 @@ static int read_role_definition(azure_reader *r, const kim_json *document)
     kim_record policy = {.type = KIM_POLICY, .scope = kim_text_format(r->out->arena, "azure:%.*s", KIM_PRINT(r->tenant)),
                          .policy = {.id = role_id(r->out->arena, document), .name = name, .kind = KIM_TEXT("role"),
                                     .provider_managed = kim_text_equal_nocase(type, KIM_TEXT("BuiltInRole"))}};
-    if (policy.policy.id.size < 2 && kim_text_is(policy.policy.id, "/"))
+    if (policy.policy.id.size == 0)
         return kim_fail(r->err, KIM_ERR_INPUT, "%s: a role definition needs an id or a name", r->where);
     return put_permissions(r, policy, document, &(kim_statement){.effect = KIM_ALLOW});
 }

@@ -17,6 +17,8 @@ static int read_role_definition(azure_reader *r, const kim_json *document)
     kim_record policy = {.type = KIM_POLICY, .scope = azure_directory(r),
                          .policy = {.id = azure_last(arena, azure_either(document, "id", "templateId")), .name = azure_text(document, "displayName"),
                                     .kind = KIM_TEXT("directory_role"), .provider_managed = kim_json_bool(azure_get(document, "isBuiltIn"), false)}};
+    if (policy.policy.id.size == 0)
+        return kim_fail(r->err, KIM_ERR_INPUT, "%s: a directory role needs an id", r->where);
     if (!kim_json_is(list, KIM_JSON_ARRAY) && azure_problem(r, &policy.policy.unread, "rolePermissions is no list") < 0)
         return -1;
     if (azure_put(r->out, &policy, r->err) < 0)

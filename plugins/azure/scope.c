@@ -37,8 +37,10 @@ kim_text azure_last(kim_arena *arena, kim_text id)
     if (slash == NULL)
         return whole;
     kim_text last = {slash + 1, whole.size - (size_t)(slash + 1 - whole.bytes)};
+    if (last.size != 32)
+        return last;
     for (size_t i = 0; i < last.size; i++)
-        if (last.size != 32 || !is_hex(last.bytes[i]))
+        if (!is_hex(last.bytes[i]))
             return last;
     return kim_text_format(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", last.bytes, last.bytes + 8, last.bytes + 12, last.bytes + 16, last.bytes + 20);
 }
