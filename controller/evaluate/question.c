@@ -70,8 +70,18 @@ static int read_context(const kim_json *value, kim_arena *arena, question *out, 
     return 0;
 }
 
+/* A provider without words of its own, such as a profile's id, has the neutral ones. */
+static kim_text words_of(kim_text provider)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (members[i].provider && kim_text_is(provider, members[i].provider))
+            return provider;
+    return KIM_TEXT("neutral");
+}
+
 static const member_row *find_row(kim_text provider, kim_text name)
 {
+    provider = words_of(provider);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if ((members[i].provider == NULL || kim_text_is(provider, members[i].provider)) && kim_text_is(name, members[i].name))
             return &members[i];
@@ -172,7 +182,12 @@ int question_read(const kim_json *request, kim_text provider, kim_arena *arena, 
         const member_row *row = find_row(provider, m->name);
         if (row == NULL)
             return kim_fail(err, KIM_ERR_INPUT, "request: unknown key '%.*s' for provider %.*s", KIM_PRINT(m->name), KIM_PRINT(provider));
-        if (kim_text_is(m->name, "principal")) {
+        bool is_neutral = row->provider && kim_text_is(kim_text_of(row->provider), "neutral");
+        if (is_neutral && m->value->type == KIM_JSON_NULL)
+            continue; /* as if it were not there */
+        if (is_neutral && kim_json_is(m->value, KIM_JSON_NUMBER)) { /* a bit, a node's number */
+            *(kim_text *)((char *)&q + row->offset) = m->value->text;
+        } else if (kim_text_is(m->name, "principal")) {
             if (read_principal(m->value, provider, &q, err) < 0)
                 return -1;
         } else if (kim_text_is(m->name, "context")) {

@@ -14,8 +14,6 @@
 
 #include "plugins/neutral/case.h"
 
-#define SCOPE KIM_TEXT("neutral:case")
-
 /* One statement of the case: what it says, and how it is attached. */
 typedef struct rule {
     kim_text id;
@@ -26,6 +24,21 @@ typedef struct rule {
 typedef struct question {
     kim_text identity, resource;
 } question;
+
+/* A case, or a document that says the same without a request. */
+typedef struct neutral_case {
+    kim_text scope;
+    kim_profile profile;
+    question question;      /* of a case */
+    bool is_document;
+    kim_identity *identities; /* as a document declares them */
+    size_t identity_count;
+    rule *rules;
+    size_t rule_count;
+    kim_edge *edges;
+    size_t edge_count;
+    kim_pairs parents; /* child -> parent */
+} neutral_case;
 
 typedef struct reader {
     kim_arena *arena;
@@ -297,6 +310,25 @@ static const key edge_keys[] = {
     {NULL},
 };
 
+static int read_identity_kind(reader *r, const char *name, const kim_json *value, void *field)
+{
+    return read_word(r, name, value, "identity", "kind", field);
+}
+
+static const key identity_keys[] = {
+    {"id", read_text, offsetof(kim_identity, id)},
+    {"kind", read_identity_kind, offsetof(kim_identity, kind)},
+    {"name", read_text, offsetof(kim_identity, name)},
+    {NULL},
+};
+
+static const key document_keys[] = {
+    {"scope", read_text, offsetof(neutral_case, scope)},
+    {"name", read_text, offsetof(neutral_case, profile.id)},
+    {"product", read_text, offsetof(neutral_case, profile.product)},
+    {"profile", NULL, 0}, {"identities", NULL, 0}, {"statements", NULL, 0}, {"edges", NULL, 0}, {"resources", NULL, 0}, {NULL},
+};
+
 /* Rows without a reader are taken by read_case, or are the evaluator's to read. */
 static const key case_keys[] = {
     {"id", NULL, 0}, {"provider", NULL, 0}, {"mode", NULL, 0}, {"profile", NULL, 0}, {"request", NULL, 0},
@@ -305,16 +337,6 @@ static const key case_keys[] = {
 };
 
 /* ---- a whole case ---- */
-
-typedef struct neutral_case {
-    kim_profile profile;
-    question question;
-    rule *rules;
-    size_t rule_count;
-    kim_edge *edges;
-    size_t edge_count;
-    kim_pairs parents; /* child -> parent */
-} neutral_case;
 
 /* The members of a list, each read along `keys` into an element of `size` bytes. */
 static int read_list(reader *r, const kim_json *root, const char *name, const key *keys, size_t size, void **items, size_t *count)
@@ -353,6 +375,8 @@ static int name_policies(reader *r, neutral_case *c)
     for (size_t i = 0; i < c->rule_count; i++) {
         c->rules[i].statement.sid = c->rules[i].id;
         c->rules[i].statement.index = (int64_t)i; /* where it stands: of equal orders the earlier one counts */
+        if (c->rules[i].id.size == 0 && c->is_document)
+            return kim_fail(r->err, KIM_ERR_INPUT, "case: statements[%zu] has no id; in a document each needs its own", i);
         if (c->rules[i].id.size == 0)
             c->rules[i].id = kim_text_format(r->arena, "[%zu]", i);
         sorted[i] = &c->rules[i];
@@ -391,8 +415,8 @@ static int check_rules(reader *r, neutral_case *c)
 
 static int read_case(reader *r, const kim_json *root, neutral_case *c)
 {
-    r->what = "the case";
-    if (read_object(r, root, case_keys, c) < 0)
+    r->what = c->is_document ? "the document" : "the case";
+    if (read_object(r, root, c->is_document ? document_keys : case_keys, c) < 0)
         return -1;
     r->what = "profile";
     if (read_object(r, kim_json_get(root, "profile"), profile_keys, &c->profile) < 0)
@@ -401,10 +425,11 @@ static int read_case(reader *r, const kim_json *root, neutral_case *c)
         return kim_fail(r->err, KIM_ERR_INPUT, "case: profile.combining is missing; write deny-overrides, allow-union, "
                         "first-match, most-specific, nearest-explicit or layered");
     r->what = "request";
-    if (read_object(r, kim_json_get(root, "request"), request_keys, &c->question) < 0)
+    if (!c->is_document && read_object(r, kim_json_get(root, "request"), request_keys, &c->question) < 0)
         return -1;
     r->what = "the case";
-    if (read_list(r, root, "statements", statement_keys, sizeof *c->rules, (void **)&c->rules, &c->rule_count) < 0 ||
+    if (read_list(r, root, "identities", identity_keys, sizeof *c->identities, (void **)&c->identities, &c->identity_count) < 0 ||
+        read_list(r, root, "statements", statement_keys, sizeof *c->rules, (void **)&c->rules, &c->rule_count) < 0 ||
         read_list(r, root, "edges", edge_keys, sizeof *c->edges, (void **)&c->edges, &c->edge_count) < 0)
         return -1;
     for (size_t i = 0; i < c->edge_count; i++)
@@ -416,12 +441,12 @@ static int read_case(reader *r, const kim_json *root, neutral_case *c)
     return check_rules(r, c);
 }
 
-static int emit_rule(kim_emitter *emitter, rule *one, kim_error *err)
+static int emit_rule(kim_emitter *emitter, kim_text scope, rule *one, kim_error *err)
 {
-    kim_record policy = {.type = KIM_POLICY, .scope = SCOPE, .policy = {.id = one->id, .name = one->id, .kind = KIM_TEXT("rule")}};
+    kim_record policy = {.type = KIM_POLICY, .scope = scope, .policy = {.id = one->id, .name = one->id, .kind = KIM_TEXT("rule")}};
     one->statement.policy = one->attachment.policy = one->id;
-    kim_record statement = {.type = KIM_STATEMENT, .scope = SCOPE, .statement = one->statement};
-    kim_record attachment = {.type = KIM_ATTACHMENT, .scope = SCOPE, .attachment = one->attachment};
+    kim_record statement = {.type = KIM_STATEMENT, .scope = scope, .statement = one->statement};
+    kim_record attachment = {.type = KIM_ATTACHMENT, .scope = scope, .attachment = one->attachment};
     if (kim_emit(emitter, &policy, err) < 0 || kim_emit(emitter, &statement, err) < 0 || kim_emit(emitter, &attachment, err) < 0)
         return -1;
     return 0;
@@ -432,53 +457,130 @@ static int emit_resources(kim_emitter *emitter, const neutral_case *c, kim_error
 {
     bool asked = c->question.resource.size == 0;
     for (size_t i = 0; i < c->parents.count; i++) {
-        kim_record resource = {.type = KIM_RESOURCE, .scope = SCOPE,
+        kim_record resource = {.type = KIM_RESOURCE, .scope = c->scope,
                                .resource = {.id = c->parents.items[i].name, .parent = c->parents.items[i].value}};
         asked = asked || kim_text_equal(resource.resource.id, c->question.resource);
         if (kim_emit(emitter, &resource, err) < 0)
             return -1;
     }
-    kim_record resource = {.type = KIM_RESOURCE, .scope = SCOPE, .resource = {.id = c->question.resource}};
+    kim_record resource = {.type = KIM_RESOURCE, .scope = c->scope, .resource = {.id = c->question.resource}};
     return asked ? 0 : kim_emit(emitter, &resource, err);
 }
 
 static int emit_case(kim_emitter *emitter, neutral_case *c, kim_error *err)
 {
-    kim_record scope = {.type = KIM_SCOPE, .scope = SCOPE, .as_scope = {.id = SCOPE, .kind = KIM_TEXT("case")}};
-    kim_record profile = {.type = KIM_PROFILE, .scope = SCOPE, .profile = c->profile};
-    kim_record identity = {.type = KIM_IDENTITY, .scope = SCOPE, .identity = {.id = c->question.identity, .kind = KIM_WORKLOAD}};
-    profile.profile.id = KIM_TEXT("neutral");
+    kim_record scope = {.type = KIM_SCOPE, .scope = c->scope, .as_scope = {.id = c->scope, .kind = c->is_document ? KIM_TEXT("plant") : KIM_TEXT("case")}};
+    kim_record profile = {.type = KIM_PROFILE, .scope = c->scope, .profile = c->profile};
+    kim_record identity = {.type = KIM_IDENTITY, .scope = c->scope, .identity = {.id = c->question.identity, .kind = KIM_WORKLOAD}};
+    if (kim_text_is_absent(profile.profile.id))
+        profile.profile.id = KIM_TEXT("neutral");
     if (profile.profile.default_effect == 0)
         profile.profile.default_effect = KIM_DENY;
     if (kim_emit(emitter, &scope, err) < 0 || kim_emit(emitter, &profile, err) < 0 ||
         (c->question.identity.size && kim_emit(emitter, &identity, err) < 0))
         return -1;
     for (size_t i = 0; i < c->rule_count; i++)
-        if (emit_rule(emitter, &c->rules[i], err) < 0)
+        if (emit_rule(emitter, c->scope, &c->rules[i], err) < 0)
             return -1;
     for (size_t i = 0; i < c->edge_count; i++) {
-        kim_record edge = {.type = KIM_EDGE, .scope = SCOPE, .edge = c->edges[i]};
+        kim_record edge = {.type = KIM_EDGE, .scope = c->scope, .edge = c->edges[i]};
         if (kim_emit(emitter, &edge, err) < 0)
             return -1;
     }
     return emit_resources(emitter, c, err);
 }
 
-int neutral_case_normalise(kim_emitter *emitter, kim_arena *arena, const char *name, const char *bytes,
-                           size_t size, kim_error *err)
+/* ---- whom a document names ---- */
+
+typedef struct named {
+    kim_text id;
+    int32_t kind; /* 0: not declared */
+} named;
+
+static int compare_names(const void *left, const void *right)
 {
-    neutral_case c = {0};
+    const named *a = left, *b = right;
+    int order = kim_text_compare(a->id, b->id);
+    return order ? order : b->kind - a->kind;
+}
+
+/* Declared ones, and all that memberships and statements name: a group where something is a member of it. */
+static int emit_names(kim_emitter *emitter, kim_arena *arena, const neutral_case *c, kim_error *err)
+{
+    size_t most = 2 * c->edge_count, count = 0;
+    for (size_t i = 0; i < c->rule_count; i++)
+        most += c->rules[i].statement.subjects.count;
+    named *names = KIM_NEW_ARRAY(arena, named, most + 1);
+    if (names == NULL)
+        return kim_fail(err, KIM_ERR_LIMIT, "it takes more memory than a document may");
+    for (size_t i = 0; i < c->edge_count; i++) {
+        names[count++] = (named){c->edges[i].from, 0};
+        names[count++] = (named){c->edges[i].to, c->edges[i].kind == KIM_MEMBER_OF ? KIM_GROUP : 0};
+    }
+    for (size_t i = 0; i < c->rule_count; i++)
+        for (size_t k = 0; k < c->rules[i].statement.subjects.count; k++)
+            if (!kim_text_is(c->rules[i].statement.subjects.items[k], "*"))
+                names[count++] = (named){c->rules[i].statement.subjects.items[k], 0};
+    qsort(names, count, sizeof *names, compare_names);
+    for (size_t i = 0; i < count; i++) {
+        kim_record record = {.type = KIM_IDENTITY, .scope = c->scope, .identity = {.id = names[i].id, .kind = names[i].kind ? names[i].kind : KIM_WORKLOAD}};
+        if ((i == 0 || !kim_text_equal(names[i - 1].id, names[i].id)) && kim_emit(emitter, &record, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < c->identity_count; i++) { /* what is declared replaces what is only named */
+        kim_record record = {.type = KIM_IDENTITY, .scope = c->scope, .identity = c->identities[i]};
+        record.identity.kind = record.identity.kind ? record.identity.kind : KIM_WORKLOAD;
+        if (kim_emit(emitter, &record, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the two forms ---- */
+
+static int normalise(kim_emitter *emitter, kim_arena *arena, neutral_case *c, const kim_json *root, kim_error *err)
+{
     reader r = {.arena = arena, .err = err};
-    kim_arena_reset(arena);
     emitter->pending.size = 0;
-    const kim_json *root = kim_json_parse(bytes, size, name && *name ? name : "case", arena, err);
-    if (root == NULL || read_case(&r, root, &c) < 0)
+    if (read_case(&r, root, c) < 0)
         return -1;
     if (kim_arena_is_full(arena))
         return kim_fail(err, KIM_ERR_LIMIT, "case: it takes more memory than a case may");
-    if (emit_case(emitter, &c, err) < 0) {
+    if (emit_case(emitter, c, err) < 0 || (c->is_document && emit_names(emitter, arena, c, err) < 0)) {
         emitter->pending.size = 0;
         return kim_fail_in(err, "case");
     }
     return kim_emit_flush(emitter, NULL, 0, err);
+}
+
+int neutral_case_normalise(kim_emitter *emitter, kim_arena *arena, const char *name, const char *bytes,
+                           size_t size, kim_error *err)
+{
+    neutral_case c = {.scope = KIM_TEXT("neutral:case")};
+    kim_arena_reset(arena);
+    emitter->pending.size = 0;
+    const kim_json *root = kim_json_parse(bytes, size, name && *name ? name : "case", arena, err);
+    return root ? normalise(emitter, arena, &c, root, err) : -1;
+}
+
+int neutral_document_normalise(kim_emitter *emitter, kim_arena *arena, const char *name, const char *bytes,
+                               size_t size, kim_error *err)
+{
+    const char *slash = strrchr(name, '/'), *file = slash ? slash + 1 : name, *dot = strchr(file, '.');
+    neutral_case c = {.is_document = true};
+    kim_arena_reset(arena);
+    const kim_json *root = kim_json_parse(bytes, size, name, arena, err);
+    c.scope = kim_text_format(arena, "neutral:%.*s", (int)(dot && dot > file ? (size_t)(dot - file) : strlen(file)), file);
+    if (root == NULL)
+        return -1;
+    return normalise(emitter, arena, &c, root, err) < 0 ? kim_fail_in(err, "%s", name) : 0;
+}
+
+int neutral_recognise(const char *head, size_t size)
+{
+    size_t at = 0;
+    while (at < size && memchr(" \t\r\n", head[at], 4))
+        at++;
+    bool is_object = at < size && head[at] == '{';
+    return is_object && memmem(head, size, "\"profile\"", 9) && memmem(head, size, "\"combining\"", 11) ? 2 : 0;
 }
