@@ -125,6 +125,8 @@ static int answer_line(case_reader *reader, const kim_json *line, const uint8_t 
         result = e->compare ? e->compare(line, es, writer, err) : cannot(e, "compare", err);
     else if (kim_json_get(line, "expand"))
         result = e->expand ? e->expand(line, es, writer, err) : cannot(e, "expand", err);
+    else if (kim_json_get(line, "may_grant"))
+        result = e->may_grant ? e->may_grant(line, es, writer, err) : cannot(e, "may_grant", err);
     else
         result = answer_request(reader, line, es, e, writer, err);
     estate_release(es);

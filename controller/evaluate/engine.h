@@ -34,9 +34,10 @@ typedef struct engine {
 
     /* Of a whole case: the first thing in the estate that could not be read, in words; absent: all was. */
     kim_text (*first_unread)(const void *compiled);
-    /* The case forms `compare` and `expand`: write their members into an open object. May be missing. */
+    /* The case forms of these names: write their members into an open object. May be missing. */
     int (*compare)(const kim_json *line, estate *es, kim_json_writer *writer, kim_error *err);
     int (*expand)(const kim_json *line, estate *es, kim_json_writer *writer, kim_error *err);
+    int (*may_grant)(const kim_json *line, estate *es, kim_json_writer *writer, kim_error *err);
 } engine;
 
 /* By provider ("aws"); a profile's id that is no engine's own name has the neutral one. NULL: not known. */

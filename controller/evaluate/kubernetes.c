@@ -277,17 +277,22 @@ static uint32_t first_for(const k8s_cluster *c, k8s_run run, uint32_t name)
     return low;
 }
 
-bool kubernetes_rule_allows(const k8s_cluster *c, const k8s_rule *one, const k8s_asked *asked)
+const k8s_rule *kubernetes_role_allows(const k8s_cluster *c, uint32_t role, const k8s_asked *asked)
 {
-    uint32_t number = (uint32_t)(one - c->rules);
-    for (size_t i = 0; kubernetes_verb_matches(one, asked->verb) && i < asked->cell_count; i++) {
-        uint32_t at = pair_map_find(&c->runs, one->role, asked->cells[i]);
-        k8s_run run = at == K8S_UNKNOWN ? (k8s_run){0, 0} : c->role_cells[at];
-        for (uint32_t u = run.first; u < run.first + run.count; u++)
-            if (c->uses[u].rule == number && (c->uses[u].name == K8S_NONE || c->uses[u].name == asked->name))
-                return true;
+    for (size_t i = 0; i < asked->cell_count; i++) {
+        uint32_t at = pair_map_find(&c->runs, role, asked->cells[i]);
+        if (at == K8S_UNKNOWN)
+            continue;
+        k8s_run run = c->role_cells[at];
+        uint32_t end = run.first + run.count, u = run.first;
+        for (; u < end && c->uses[u].name == K8S_NONE; u++)
+            if (kubernetes_verb_matches(&c->rules[c->uses[u].rule], asked->verb))
+                return &c->rules[c->uses[u].rule];
+        for (u = asked->name == K8S_UNKNOWN ? end : first_for(c, run, asked->name); u < end && c->uses[u].name == asked->name; u++)
+            if (kubernetes_verb_matches(&c->rules[c->uses[u].rule], asked->verb))
+                return &c->rules[c->uses[u].rule];
     }
-    return false;
+    return NULL;
 }
 
 k8s_runs kubernetes_bindings_in(const k8s_cluster *c, const k8s_subject *whom, uint32_t namespace, bool any_namespace)
@@ -312,6 +317,21 @@ k8s_runs kubernetes_bindings_in(const k8s_cluster *c, const k8s_subject *whom, u
         at++;
     runs.of[1].count = at - runs.of[1].first;
     return runs;
+}
+
+const k8s_rule *kubernetes_asker_may(const k8s_asked *asked, const k8s_asker *asker)
+{
+    const k8s_cluster *c = asked->c;
+    for (size_t s = 0; s < asker->count; s++) {
+        k8s_runs runs = kubernetes_bindings_in(c, &c->subjects[asker->subjects[s]], asked->namespace, false);
+        for (int r = 0; r < 2; r++)
+            for (uint32_t i = runs.of[r].first; i < runs.of[r].first + runs.of[r].count; i++) {
+                const k8s_rule *found = kubernetes_role_allows(c, c->bindings[i].role, asked);
+                if (found)
+                    return found;
+            }
+    }
+    return NULL;
 }
 
 /* ---- what was found ---- */
@@ -1006,4 +1026,7 @@ const engine kubernetes_engine = {
     .who_can = who_can,
     .what_can = what_can,
     .first_unread = first_unread,
+    .compare = kubernetes_compare,
+    .expand = kubernetes_expand,
+    .may_grant = kubernetes_may_grant,
 };

@@ -50,9 +50,11 @@ int kubernetes_ask(const k8s_cluster *c, const kubernetes_request *r, kim_arena 
 /* A user and its groups, exactly these. */
 int kubernetes_asker_given(const k8s_cluster *c, kim_text user, kim_texts groups, kim_arena *arena, k8s_asker *out, kim_error *err);
 
-/* Does this rule allow that, in whatever namespace its role is bound? */
-bool kubernetes_rule_allows(const k8s_cluster *c, const k8s_rule *rule, const k8s_asked *asked);
 bool kubernetes_verb_matches(const k8s_rule *rule, uint32_t verb);
+/* The first rule of the role that allows it, in whatever namespace the role is bound; NULL: none does. */
+const k8s_rule *kubernetes_role_allows(const k8s_cluster *c, uint32_t role, const k8s_asked *asked);
+/* The first of the asker's rules that allows it; NULL: none does. Unread roles allow nothing here. */
+const k8s_rule *kubernetes_asker_may(const k8s_asked *asked, const k8s_asker *asker);
 
 /* The bindings of one subject that count in a namespace: a run for the whole cluster, and one for it. */
 typedef struct k8s_runs {
@@ -62,6 +64,8 @@ k8s_runs kubernetes_bindings_in(const k8s_cluster *c, const k8s_subject *subject
 
 /* ---- the forms of cases that are not requests ---- */
 
+/* A role, or rules that stand alone, by their id. K8S_UNKNOWN: there are none. */
+uint32_t kubernetes_role_number(const k8s_cluster *c, const char *layer, kim_text id);
 int kubernetes_compare(const kim_json *line, estate *es, kim_json_writer *writer, kim_error *err);
 int kubernetes_expand(const kim_json *line, estate *es, kim_json_writer *writer, kim_error *err);
 int kubernetes_may_grant(const kim_json *line, estate *es, kim_json_writer *writer, kim_error *err);
