@@ -9,7 +9,7 @@
 #include "controller/present/cli/words.h"
 
 static const char *const question_options[] = {
-    "context", "mode", "known-absent", "known-present", "resource-account", "provider", NULL,
+    "context", "mode", "known-absent", "known-present", "resource-account", "plane", "provider", NULL,
 };
 
 static void put(rows *r, const kim_json *item, const char *name)

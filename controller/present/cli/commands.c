@@ -25,6 +25,7 @@ static const option common_options[] = {
     {"known-absent", 0, "KEY", NULL, true, "a key that the request surely lacks"},                                    \
     {"known-present", 0, "KEY", NULL, true, "a key that the request has, with a value that is not known"},            \
     {"resource-account", 0, "ACCOUNT", NULL, false, "the account of the resource, where its id does not say"},        \
+    {"plane", 0, "PLANE", "control data", false, "Azure: whether the action is one of control (unless given) or of data"},                             \
     {"provider", 'p', "PROVIDER", NULL, false, "whose identities, where the estate has several providers"}
 
 static const option can_options[] = {

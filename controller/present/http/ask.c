@@ -59,6 +59,16 @@ static int read_mode(const request *rq, question *q, kim_error *err)
     return 0;
 }
 
+/* Azure's names of actions do not tell the plane. */
+static int read_plane(const request *rq, question *q, kim_error *err)
+{
+    kim_text plane = request_param(rq, "plane");
+    q->data = kim_text_is(plane, "data");
+    if (!q->data && !kim_text_is_absent(plane) && !kim_text_is(plane, "control"))
+        return kim_fail(err, KIM_ERR_INPUT, "parameter 'plane' is '%.*s'; it is control or data", (int)(plane.size < 32 ? plane.size : 32), plane.bytes);
+    return 0;
+}
+
 static int read_question(const request *rq, question *q, kim_error *err)
 {
     *q = (question){
@@ -69,7 +79,7 @@ static int read_question(const request *rq, question *q, kim_error *err)
         .resource_account = request_param(rq, "resource_account"),
         .derive = true,
     };
-    return read_mode(rq, q, err) < 0 || read_context(rq, q, err) < 0 ? -1 : 0;
+    return read_mode(rq, q, err) < 0 || read_plane(rq, q, err) < 0 || read_context(rq, q, err) < 0 ? -1 : 0;
 }
 
 /* ---- asking: an estate and an evaluator for the time of one request ---- */

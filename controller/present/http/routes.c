@@ -9,7 +9,7 @@
 
 #include "controller/present/http/handlers.h"
 
-#define QUESTION "context* mode known_absent* known_present* resource_account provider"
+#define QUESTION "context* mode known_absent* known_present* resource_account plane provider"
 
 static const route routes[] = {
     {"GET",  "/v1/status",                HTTP_VIEWER,        show_status,       false, ""},
