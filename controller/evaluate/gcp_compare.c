@@ -410,7 +410,8 @@ static kim_text somebody_of(comparison *c, const gcp_member *m)
 static void sample_principals(comparison *c)
 {
     static const char *const anyone[] = {"user:somebody@example.com", "serviceAccount:some-service@some-project.iam.gserviceaccount.com",
-                                         "serviceAccount:service-1@gcp-sa-some.iam.gserviceaccount.com", "allUsers"};
+                                         "serviceAccount:service-1@gcp-sa-some.iam.gserviceaccount.com", "allUsers",
+                                         "principal://iam.googleapis.com/locations/global/workforcePools/some-pool/subject/somebody"};
     for (size_t i = 0; i < sizeof anyone / sizeof *anyone; i++)
         name_list_add(&c->principals, kim_text_of(anyone[i]));
     for (int side = 0; side < 2; side++)

@@ -295,7 +295,7 @@ int gcp_asker_set(gcp_asker *a, kim_text principal, const gcp_request *rq, kim_e
         if ((node = gcp_graph_find(g, ids[i])) != UINT32_MAX)
             reach(a, node, &term_true);
     reach(a, GCP_EVERYONE_NODE, &term_true);
-    if (a->member.kind != GCP_EVERYONE && a->member.kind != GCP_DELETED)
+    if (gcp_member_is_authenticated(&a->member))
         reach(a, GCP_AUTHENTICATED_NODE, &term_true);
     for (uint32_t next = 0; next < a->count; next++) {
         const gcp_node *n = &g->nodes[a->reached[next]];
@@ -380,8 +380,8 @@ static int open_holds(const gcp_member *set, const gcp_member *m, const gcp_requ
     if (m->kind == GCP_EVERYONE || m->kind == GCP_AUTHENTICATED || m->kind == GCP_DELETED)
         return 0; /* no one of whom anything is known */
     switch (set->kind) {
-    case GCP_CUSTOMER:
-        return m->kind == GCP_USER || m->kind == GCP_DOMAIN ? -1 : 0;
+    case GCP_CUSTOMER: /* "all of the principals associated with" it: which others than users, no page says */
+        return -1;
     case GCP_POOL_PART:
         return m->pool.size && kim_text_equal(m->pool, set->pool) ? -1 : 0;
     case GCP_ACCOUNTS_OF:

@@ -252,11 +252,16 @@ static kim_text namespace_of(kim_text subject)
     return until(rest, '/');
 }
 
+bool gcp_member_is_authenticated(const gcp_member *m)
+{
+    return m->kind != GCP_DELETED && m->kind != GCP_EVERYONE && m->pool.size == 0;
+}
+
 size_t gcp_member_implied(const gcp_member *m, kim_text ids[GCP_IMPLIED_MAX], kim_arena *arena)
 {
     size_t count = 0;
     kim_text domain = m->kind == GCP_USER ? domain_of(m->subject) : KIM_NO_TEXT;
-    if (m->kind != GCP_DELETED && m->kind != GCP_EVERYONE)
+    if (gcp_member_is_authenticated(m))
         ids[count++] = KIM_TEXT("allAuthenticatedUsers");
     ids[count++] = KIM_TEXT("allUsers");
     if (domain.size)

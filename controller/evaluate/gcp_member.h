@@ -48,6 +48,10 @@ bool gcp_member_can_ask(const gcp_member *m);
 /* Is it one whose members are told by the identities themselves, or by a list? Else only itself. */
 bool gcp_member_is_set(const gcp_member *m);
 
+/* Is it of allAuthenticatedUsers: authenticated with a Google account or a service account, and not with an external
+ * identity provider? Source: IAM API reference, "Binding", members. */
+bool gcp_member_is_authenticated(const gcp_member *m);
+
 /* The sets that surely hold it by what it is called: its domain, its pool, a namespace of its cluster;
  * at most GCP_IMPLIED_MAX. Ids are made in arena. */
 enum { GCP_IMPLIED_MAX = 4 };

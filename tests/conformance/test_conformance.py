@@ -84,7 +84,7 @@ def test_exit_status_says_whether_a_case_could_not_be_read(path, answers):
 
 
 PAGES = (
-    "https://docs.aws.amazon.com/", "https://aws.amazon.com/", "https://learn.microsoft.com/",
+    "https://docs.aws.amazon.com/", "https://aws.amazon.com/", "https://learn.microsoft.com/", "https://cloud.google.com/",
     "https://github.com/google/cel-spec/blob/master/doc/langdef.md#",
 )
 

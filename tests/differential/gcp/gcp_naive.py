@@ -119,7 +119,7 @@ class Naive:
         if s.startswith("deleted:") or s in seen:
             return False
         if s == "allAuthenticatedUsers":
-            return not nobody
+            return not nobody and not self.asker.startswith(("principal://", "principalSet://iam.", "principalSet://gke/")) and ".svc.id.goog[" not in self.asker
         if s.startswith("domain:"):
             if self.asker.startswith("user:") and self.asker.rpartition("@")[2] == s[7:]:
                 return True
@@ -139,8 +139,6 @@ class Naive:
         if anonymous:
             return False
         if s.startswith("group:") or s.startswith("principalSet://goog/"):
-            if "cloudIdentityCustomerId" in s and not self.asker.startswith(("user:", "domain:")):
-                return False
             return world.choose(("member", s), [False, True])
         if s.startswith("principalSet://") and not s.endswith("/*") and "/namespace/" not in s:
             same = self.asker.startswith("principal://") and self.asker[12:].rpartition("/subject/")[0] == s[15:].rpartition("/attribute.")[0].rpartition("/group/")[0]
