@@ -60,6 +60,8 @@ static int read_glob(pattern *p, kim_arena *arena, kim_error *err)
 {
     (void)arena, (void)err;
     p->is_plain = !glob_has_wildcard(p->text);
+    while (p->head_size < p->text.size && p->text.bytes[p->head_size] != '*' && p->text.bytes[p->head_size] != '?')
+        p->head_size++;
     return 0;
 }
 
@@ -160,7 +162,9 @@ static int read_levels(pattern *p, const levels *of)
         bool is_one = kim_text_is(level, of->one), is_rest = kim_text_is(level, of->rest);
         if (is_one || is_rest)
             p->is_plain = false;
-        else if (of == &mqtt && (memchr(level.bytes, '+', level.size) || memchr(level.bytes, '#', level.size)))
+        else if (p->is_plain) /* the separator after it may be missing: a/# matches a */
+            p->head_size = (size_t)(level.bytes + level.size - p->text.bytes);
+        if (!is_one && !is_rest && of == &mqtt && (memchr(level.bytes, '+', level.size) || memchr(level.bytes, '#', level.size)))
             p->is_void = true;
         if (is_rest && rest.bytes)
             p->is_void = true;
@@ -415,12 +419,16 @@ bool language_numbers_actions(const language *l)
 int pattern_read(const language *l, pattern_use use, kim_text text, bool nocase, kim_arena *arena, pattern *out, kim_error *err)
 {
     *out = (pattern){.text = present(text), .words = use == PATTERN_OF_ACTIONS ? l->actions : l->resources, .nocase = nocase};
-    return out->words->read ? out->words->read(out, arena, err) : 0;
+    int result = out->words->read ? out->words->read(out, arena, err) : 0;
+    out->head_size = nocase ? 0 : out->head_size;
+    return result;
 }
 
 pattern_match pattern_matches(const pattern *p, kim_text text, matcher *m)
 {
-    return p->is_void ? MATCH_NO : p->is_plain ? match_exact(p, text, m) : p->words->match(p, text, m);
+    if (p->is_void || text.size < p->head_size || memcmp(p->text.bytes, text.bytes ? text.bytes : "", p->head_size) != 0)
+        return MATCH_NO;
+    return p->is_plain ? match_exact(p, text, m) : p->words->match(p, text, m);
 }
 
 pattern_relation pattern_relate(const pattern *a, const pattern *b, matcher *m)

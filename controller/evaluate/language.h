@@ -44,6 +44,7 @@ typedef struct pattern {
     bool nocase;            /* ASCII letters fold */
     bool is_plain;          /* matches its own text alone */
     bool is_void;           /* matches nothing */
+    size_t head_size;       /* every text that it matches begins as its own text does, this far; 0 where letters fold */
     uint64_t bits;          /* of bitmask's actions */
     void *code;             /* of a regular expression, in the arena that it was read with */
 } pattern;

@@ -801,9 +801,9 @@ typedef bool knows(const neutral *c, const neutral_system *s, kim_text id);
 static uint32_t narrow(const neutral *c, const neutral_system **of, uint32_t count, knows *which, kim_text id)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && count > 1; i++)
         kept += which(c, of[i], id);
-    if (kept == 0 || count == 1)
+    if (kept == 0)
         return count;
     kept = 0;
     for (uint32_t i = 0; i < count; i++)
