@@ -125,6 +125,7 @@ estate_builder *estate_builder_new(const char *catalogues_dir, kim_error *err)
     if (es)
         es->arena = kim_arena_new(SIZE_MAX);
     if (builder == NULL || es == NULL || es->arena == NULL) {
+        kim_arena_free(es ? es->arena : NULL);
         free(es);
         free(builder);
         kim_fail(err, KIM_ERR_NOMEM, "no memory for an estate");
