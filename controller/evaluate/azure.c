@@ -339,7 +339,8 @@ static void weigh_grants(azure_state *s)
     for (size_t r = 0; r < s->reached_count; r++) {
         azure_range held = s->m->held[s->reached[r]];
         for (uint32_t i = 0; i < held.count; i++)
-            if (azure_is_above(s, &s->m->grants[held.first + i]))
+            if ((s->any_place || s->place_stamps[s->m->grant_places[held.first + i]] == s->stamp) &&
+                azure_is_above(s, &s->m->grants[held.first + i]))
                 weigh_grant(s, &s->m->grants[held.first + i], (azure_reach)s->reach[s->reached[r]]);
     }
 }

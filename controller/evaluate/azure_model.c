@@ -582,8 +582,11 @@ static bool sort_assignments(azure_model *m, const azure_assignment *all, size_t
     m->held = by_subject;
     m->deny_count = by_subject[subjects].count;
     m->grant_count = total - m->deny_count;
+    m->grant_places = KIM_NEW_ARRAY(m->arena, uint32_t, m->grant_count + 1);
+    if (m->grant_places == NULL)
+        return false;
     for (size_t i = 0; i < m->grant_count; i++)
-        keys[i] = sorted[i].place;
+        m->grant_places[i] = keys[i] = sorted[i].place;
     if (!sort_rows(m->arena, keys, m->grant_count, places, &m->grants_by_place, &m->granted_at))
         return false;
     const azure_assignment *denies = sorted + m->grant_count;

@@ -94,6 +94,7 @@ typedef struct azure_model {
     azure_assignment *grants;      /* [grant_count], by subject */
     azure_assignment *denies;      /* [deny_count], by place */
     size_t grant_count, deny_count;
+    uint32_t *grant_places;        /* [grant_count] their places, close together: most are passed over */
     azure_range *held;             /* [subject]: its grants */
     azure_range *denied_at;        /* [place]: its denies */
     uint32_t *grants_by_place;     /* [grant_count] */
