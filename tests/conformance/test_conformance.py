@@ -86,7 +86,7 @@ def test_exit_status_says_whether_a_case_could_not_be_read(path, answers):
 PAGES = (
     "https://docs.aws.amazon.com/", "https://aws.amazon.com/", "https://learn.microsoft.com/", "https://cloud.google.com/",
     "https://github.com/google/cel-spec/blob/master/doc/langdef.md#",
-    "https://docs.oasis-open.org/mqtt/", "https://docs.nats.io/", "https://www.rabbitmq.com/docs/", "https://mosquitto.org/documentation/",
+    "https://kubernetes.io/docs/", "https://docs.oasis-open.org/mqtt/", "https://docs.nats.io/", "https://www.rabbitmq.com/docs/", "https://mosquitto.org/documentation/",
     "https://www.openldap.org/doc/", "https://eclipse.dev/ditto/", "https://reference.opcfoundation.org/",
 )
 
