@@ -569,6 +569,11 @@ aws_test aws_condition_test(const aws_condition *condition, size_t index)
                       .values = t->raw, .compiled = t};
 }
 
+double aws_test_number(const aws_test *t, size_t value)
+{
+    return t->compiled->values[value].number;
+}
+
 const template *aws_test_template(const aws_test *t, size_t value)
 {
     const wanted *want = &t->compiled->values[value];

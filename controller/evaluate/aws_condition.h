@@ -45,6 +45,8 @@ typedef struct aws_test {
 
 size_t aws_condition_count(const aws_condition *condition);
 aws_test aws_condition_test(const aws_condition *condition, size_t index);
+/* A value of the Numeric and Date operators (of these in milliseconds); NAN: unreadable. */
+double aws_test_number(const aws_test *t, size_t value);
 /* A value's variables: without parts where it has none, or its operator or document takes none. */
 const template *aws_test_template(const aws_test *t, size_t value);
 

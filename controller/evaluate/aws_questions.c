@@ -6,6 +6,7 @@
 
 #include "controller/evaluate/aws.h"
 #include "controller/evaluate/aws_context.h"
+#include "controller/evaluate/aws_forms.h"
 #include "controller/evaluate/catalogue.h"
 #include "controller/evaluate/compare.h"
 #include "controller/evaluate/evaluator.h"
@@ -289,45 +290,6 @@ static bool covers(const what_walk *w, const rule *one, kim_text action)
     return one->actions_turned;
 }
 
-/* "arn:${Partition}:s3:::${BucketName}" as the pattern that it is. Empty without memory. */
-static kim_text pattern_of_form(kim_text form, kim_arena *arena)
-{
-    char *bytes = kim_arena_bytes(arena, form.size ? form.size : 1);
-    size_t size = 0;
-    for (size_t i = 0; bytes && i < form.size; i++) {
-        const char *close = form.bytes[i] == '$' ? memchr(form.bytes + i, '}', form.size - i) : NULL;
-        bytes[size++] = close ? '*' : form.bytes[i];
-        i = close ? (size_t)(close - form.bytes) : i;
-    }
-    return (kim_text){bytes, bytes ? size : 0};
-}
-
-/* Is the action one that is done to such a resource? What the catalogue does not tell may be. */
-static bool may_be_done_to(what_walk *w, int32_t action, kim_text resource)
-{
-    size_t uses, total;
-    const catalogue_use *use = catalogue_uses(w->ev->cat, action, &uses);
-    const catalogue_resource_type *types = catalogue_resource_types(w->ev->cat, &total);
-    bool is_object = memchr(resource.bytes, '/', resource.size) != NULL;
-    arn a = arn_split(resource);
-    if (uses == 0 || a.count < ARN_PARTS)
-        return true;
-    kim_arena_reset(w->ev->scratch);
-    for (size_t u = 0; u < uses; u++)
-        for (uint32_t f = 0; f < use[u].form_count; f++) {
-            kim_text form = types[use[u].first_form + f].arn;
-            if (is_object && kim_text_ends_with(form, KIM_TEXT(":s3:::${BucketName}")))
-                continue; /* a bucket's name has no slash */
-            arn of = arn_split(pattern_of_form(form, w->ev->scratch));
-            bool may = of.count == ARN_PARTS;
-            for (size_t p = 0; p < ARN_PARTS && may; p++)
-                may = glob_relate(a.parts[p], of.parts[p]) != GLOB_DISJOINT;
-            if (may)
-                return true;
-        }
-    return false;
-}
-
 static kim_text pattern_for(what_walk *w, const arn_pattern *pattern)
 {
     bool has_variable = pattern->raw.size > 1 && memmem(pattern->raw.bytes, pattern->raw.size, "${", 2);
@@ -370,7 +332,8 @@ static int ask_about(what_walk *w, int32_t action, what_can_function *found, voi
     for (size_t i = 0; i < patterns.count && !is_elsewhere; i++) {
         question one = *w->q;
         answer a;
-        if (!may_be_done_to(w, action, patterns.items[i]))
+        kim_arena_reset(w->ev->scratch);
+        if (!aws_may_be_done_to(cat, action, patterns.items[i], w->ev->scratch))
             continue;
         one.action = name;
         one.resource = patterns.items[i];

@@ -14,11 +14,19 @@
 #include <stdlib.h>
 
 #include "controller/evaluate/aws_caller.h"
+#include "controller/evaluate/aws_forms.h"
 #include "controller/evaluate/catalogue.h"
 #include "controller/evaluate/evaluator.h"
-#include "controller/evaluate/samples.h"
+#include "controller/evaluate/points.h"
 
-enum { SEARCH_MAX_STEPS = 2000000, KEYS_MAX = 256, TIED_MAX = 16 };
+enum {
+    SEARCH_MAX_STEPS = 2000000,
+    KEYS_MAX = 256,
+    FILLED_KEYS_MAX = 4,  /* variables of one text that are filled with every value, and */
+    FILLED_MAX = 512,     /* how many texts that may give */
+    EXAMPLES_MAX = 96,    /* resources that actions are done to */
+    LISTED_MAX = 3,       /* values of a key at once */
+};
 
 #define HOME KIM_TEXT("111122223333")
 #define ABROAD KIM_TEXT("999988887777")
@@ -39,6 +47,7 @@ typedef struct key_choices {
     kim_text name; /* as a document writes it */
     choice *items; /* [count] */
     size_t count;
+    bool is_complete;
 } key_choices;
 
 typedef struct who {
@@ -51,15 +60,19 @@ typedef struct comparison {
     const rules *r;
     kim_arena *arena;
     bool names, extends;     /* of the type: its statements name principals; short ARNs are complete */
+    bool is_for_all;         /* of the type: one without a principal speaks of everyone */
     const policy_rules *sides[2]; /* the one that must allow, the one that must not */
     samples actions, resources;
     pattern_list resource_patterns;
     bool *takes_no_resource; /* [actions.count] */
+    const key_choices *carried; /* [TIED] what the callers say of the keys that follow from them */
+    uint8_t *fits;           /* [actions.count * resources.count] 0: not known, 1: the action is done to it, 2: it is not */
     who *callers;
     size_t caller_count;
     key_choices keys[KEYS_MAX];
     size_t key_count;
-    bool is_complete;
+    bool is_complete; /* of what is being sampled: every kind was */
+    bool has_all_callers;
     size_t steps;
     /* what is chosen so far; SIZE_MAX: not yet */
     size_t caller, action, resource, chosen_keys;
@@ -179,7 +192,7 @@ static int sample_actions(comparison *c)
         result = samples_add(&c->actions, synthetic.items[i], c->arena);
     }
     c->takes_no_resource = flags;
-    c->is_complete &= synthetic.is_complete;
+    c->actions.is_complete = synthetic.is_complete;
     free(v.items);
     free(vector);
     return result;
@@ -206,6 +219,20 @@ static void set_key(comparison *c, uint32_t key, key_value value)
     c->ev->context.stamps[key] = c->ev->context.stamp;
 }
 
+/* Keys that follow from who asks; they are no variables of their own. */
+static const char *const tied[] = {
+    "aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalType", "aws:PrincipalIsAWSService", "aws:username",
+};
+enum { TIED = sizeof tied / sizeof *tied };
+
+static bool is_tied(kim_text name)
+{
+    for (size_t i = 0; i < TIED; i++)
+        if (kim_text_equal_nocase(name, kim_text_of(tied[i])))
+            return true;
+    return false;
+}
+
 static const key_choices *find_choices(const comparison *c, uint32_t key)
 {
     for (size_t i = 0; i < c->key_count; i++)
@@ -214,21 +241,54 @@ static const key_choices *find_choices(const comparison *c, uint32_t key)
     return NULL;
 }
 
-/* Calls f with the template's units for every value of its first variable (the others stay as they are:
- * any text). A template without variables is one call. */
-static int fill_all(comparison *c, const template *t, bool wild, pattern_list *out)
+/* The same, and what the callers carry. */
+static const key_choices *find_options(const comparison *c, uint32_t key)
 {
-    const key_choices *values = NULL;
-    for (size_t i = 0; i < t->count && values == NULL; i++)
-        if (t->parts[i].key != UINT32_MAX)
-            values = find_choices(c, t->parts[i].key);
-    for (size_t i = 0; i < (values ? values->count : 1); i++) {
+    for (size_t i = 0; c->carried && i < TIED; i++)
+        if (c->carried[i].key == key)
+            return &c->carried[i];
+    return find_choices(c, key);
+}
+
+/* The keys of a text's variables; true where each has its values and they are not too many together. */
+static bool keys_of(comparison *c, const template *t, const key_choices *found[FILLED_KEYS_MAX], size_t *count)
+{
+    size_t product = 1;
+    bool all = true;
+    *count = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        const key_choices *values = t->parts[i].key == UINT32_MAX ? NULL : find_options(c, t->parts[i].key);
+        bool known = t->parts[i].key == UINT32_MAX;
+        for (size_t k = 0; k < *count; k++)
+            known |= found[k] == values;
+        if (known)
+            continue;
+        if (values == NULL || *count == FILLED_KEYS_MAX || product * values->count > FILLED_MAX) {
+            all = false;
+            continue;
+        }
+        product *= values->count;
+        found[(*count)++] = values;
+    }
+    return all;
+}
+
+/* Adds the template's units for all values of its variables; one that is left out is any text. */
+static int fill_all(comparison *c, const template *t, bool wild, bool nocase, pattern_list *out)
+{
+    const key_choices *keys[FILLED_KEYS_MAX];
+    size_t count, product = 1;
+    c->is_complete &= keys_of(c, t, keys, &count);
+    for (size_t k = 0; k < count; k++)
+        product *= keys[k]->count;
+    for (size_t i = 0; i < product; i++) {
         units pattern;
         forget(c);
-        if (values)
-            set_key(c, values->key, values->items[i].value);
-        filling how = template_fill(t, &c->ev->context, wild, c->arena, &pattern);
-        if (how != UNRESOLVED && add_pattern(c, out, pattern) < 0)
+        for (size_t k = 0, rest = i; k < count; rest /= keys[k++]->count)
+            set_key(c, keys[k]->key, keys[k]->items[rest % keys[k]->count].value);
+        if (template_fill(t, &c->ev->context, wild, c->arena, &pattern) == UNRESOLVED)
+            continue;
+        if (add_pattern(c, out, nocase ? units_nocase(pattern, c->arena) : pattern) < 0)
             return -1;
     }
     return 0;
@@ -245,9 +305,9 @@ static int gather_resources(comparison *c, const rule *one)
 {
     for (size_t i = 0; i < one->resource_count; i++) {
         const arn_pattern *p = one->resources[i];
-        bool variables = p->whole.parts != NULL;
+        bool variables = p->count == ARN_PARTS && p->parts[ARN_PARTS - 1].parts != NULL;
         if (variables) { /* in-part wildcards are not told apart here: more kinds than needed */
-            if (fill_all(c, &p->whole, true, &c->resource_patterns) < 0)
+            if (fill_all(c, &p->whole, true, false, &c->resource_patterns) < 0)
                 return -1;
         } else if (add_pattern(c, &c->resource_patterns, units_of_arn(p->raw, c->extends, c->arena)) < 0) {
             return -1;
@@ -261,39 +321,65 @@ static units any_arn(comparison *c)
     return units_of_arn(KIM_TEXT("arn:?*:?*:*:*:?*"), false, c->arena);
 }
 
+static int add_resource(comparison *c, kim_text resource)
+{
+    for (size_t i = 0; i < c->resources.count; i++)
+        if (kim_text_equal(c->resources.items[i], resource))
+            return 0;
+    return samples_add(&c->resources, resource, c->arena);
+}
+
+/* What the actions that are asked about are done to. */
+static int add_examples(comparison *c)
+{
+    enum { FORMS = 2 };
+    const catalogue *cat = c->ev->cat;
+    for (size_t a = 0; cat && a < c->actions.count; a++) {
+        int32_t id = catalogue_action(cat, c->actions.items[a]);
+        for (size_t form = 0; id >= 0 && form < FORMS && c->resources.count < EXAMPLES_MAX; form++) {
+            kim_text example = aws_resource_of_form(cat, id, form, HOME, c->arena);
+            if (!kim_text_is_absent(example) && add_resource(c, example) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static bool is_done_to(comparison *c, size_t action, size_t resource)
+{
+    const catalogue *cat = c->ev->cat;
+    int32_t id = cat ? catalogue_action(cat, c->actions.items[action]) : -1;
+    uint8_t *known = &c->fits[action * c->resources.count + resource];
+    if (*known == 0)
+        *known = id < 0 || aws_may_be_done_to(cat, id, c->resources.items[resource], c->ev->scratch) ? 1 : 2;
+    return *known == 1;
+}
+
 static int sample_resources(comparison *c)
 {
     for (size_t i = 0; i < sizeof likely_resources / sizeof *likely_resources; i++)
         if (samples_add(&c->resources, kim_text_of(likely_resources[i]), c->arena) < 0)
             return -1;
-    c->resources.is_complete = true;
+    c->resources.is_complete = c->is_complete = true;
+    if (add_examples(c) < 0)
+        return -1;
     if (each_rule(c, gather_resources) < 0 ||
         samples_find(c->resource_patterns.items, c->resource_patterns.count, any_arn(c), c->arena, &c->resources) < 0)
         return -1;
-    c->is_complete &= c->resources.is_complete;
-    return 0;
+    c->resources.is_complete &= c->is_complete;
+    c->fits = KIM_NEW_ARRAY(c->arena, uint8_t, c->actions.count * c->resources.count + 1);
+    return c->fits ? 0 : -1;
 }
 
 /* ---- keys ---- */
-
-/* Keys that follow from who asks; they are no variables of their own. */
-static const char *const tied[] = {
-    "aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalType", "aws:PrincipalIsAWSService", "aws:username",
-};
-
-static bool is_tied(kim_text name)
-{
-    for (size_t i = 0; i < sizeof tied / sizeof *tied; i++)
-        if (kim_text_equal_nocase(name, kim_text_of(tied[i])))
-            return true;
-    return false;
-}
 
 typedef struct key_work {
     uint32_t key;
     samples values;      /* single values */
     pattern_list texts;  /* of operators on texts */
-    bool has_set, has_bool, has_net, has_arn, has_binary;
+    double *numbers, *dates; /* [.._count] */
+    size_t number_count, date_count, set_count;
+    bool has_bool, has_net, has_arn, has_binary;
 } key_work;
 
 static int add_value(comparison *c, key_work *w, kim_text text)
@@ -309,52 +395,48 @@ static bool begins(const char *op, const char *with)
     return strncmp(op, with, strlen(with)) == 0;
 }
 
-static int add_number(comparison *c, key_work *w, kim_text raw)
+/* Adds a number to a row that grows at every power of two. */
+static int add_number(comparison *c, double **row, size_t *count, double number)
 {
-    static const double around[] = {-1, -0.5, 0, 0.5, 1};
-    double number = strtod(kim_text_copy(c->arena, raw).bytes, NULL);
-    for (size_t i = 0; i < sizeof around / sizeof *around; i++)
-        if (add_value(c, w, kim_text_format(c->arena, "%.17g", number + around[i])) < 0)
+    if ((*count & (*count - 1)) == 0) {
+        double *grown = KIM_NEW_ARRAY(c->arena, double, *count ? *count * 2 : 1);
+        if (grown == NULL)
             return -1;
+        if (*count)
+            memcpy(grown, *row, *count * sizeof *grown);
+        *row = grown;
+    }
+    (*row)[(*count)++] = number;
     return 0;
 }
 
-/* The date itself and a day on both sides, and both ends of time. */
-static int add_date(comparison *c, key_work *w, kim_text raw)
+/* "${aws:PrincipalTag/team}" alone: the number of its key; UINT32_MAX: it is something else. */
+static uint32_t lone_variable(const template *t)
 {
-    return add_value(c, w, raw) < 0 || add_value(c, w, KIM_TEXT("1971-01-01T00:00:00Z")) < 0 ||
-                   add_value(c, w, KIM_TEXT("2500-01-01T00:00:00Z")) < 0 ? -1 : 0;
+    return t->count == 1 ? t->parts[0].key : UINT32_MAX;
 }
 
-/* Addresses at both ends of a network and just outside: between them all nested networks are told apart. */
-static int add_network(comparison *c, key_work *w, kim_text raw)
+/* What a caller carries may be compared with a key: then that key may have the caller's values. */
+static int gather_carried(comparison *c, const aws_test *t, void *user)
 {
-    unsigned a, b, e, d, bits = 32;
-    char copy[64];
-    if (raw.size >= sizeof copy)
-        return 0;
-    memcpy(copy, raw.bytes, raw.size);
-    copy[raw.size] = '\0';
-    if (sscanf(copy, "%u.%u.%u.%u/%u", &a, &b, &e, &d, &bits) < 4 || bits > 32) {
-        char *slash = strchr(copy, '/');
-        if (slash)
-            *slash = '\0';
-        return strchr(copy, ':') ? add_value(c, w, kim_text_copy(c->arena, kim_text_of(copy))) : 0;
-    }
-    uint32_t address = a << 24 | b << 16 | e << 8 | d, mask = bits ? ~UINT32_C(0) << (32 - bits) : 0;
-    const uint32_t points[] = {address & mask, address | ~mask, (address & mask) - 1, (address | ~mask) + 1};
-    for (size_t i = 0; i < 4; i++)
-        if (add_value(c, w, kim_text_format(c->arena, "%u.%u.%u.%u", points[i] >> 24, points[i] >> 16 & 255, points[i] >> 8 & 255, points[i] & 255)) < 0)
-            return -1;
+    key_work *w = user;
+    const key_choices *carried = c->carried && is_tied(t->key_text) ? find_options(c, t->key) : NULL;
+    for (size_t i = 0; carried && i < t->values.count; i++)
+        for (size_t k = 0; lone_variable(aws_test_template(t, i)) == w->key && k < carried->count; k++)
+            if (carried->items[k].value.state == KEY_GIVEN && add_value(c, w, carried->items[k].value.values.items[0]) < 0)
+                return -1;
     return 0;
 }
 
 static int add_texts(comparison *c, const aws_test *t, key_work *w, size_t i)
 {
     kim_text raw = t->values.items[i];
+    uint32_t lone = lone_variable(aws_test_template(t, i));
+    if (is_tied(t->key_text) && lone != UINT32_MAX && lone != t->key)
+        return 0; /* the other key gets what the callers carry: gather_carried */
     bool wild = strstr(t->op, "Like") != NULL || begins(t->op, "Arn");
     if (aws_test_template(t, i)->parts)
-        return fill_all(c, aws_test_template(t, i), wild, &w->texts);
+        return fill_all(c, aws_test_template(t, i), wild, strstr(t->op, "IgnoreCase") != NULL, &w->texts);
     units pattern = begins(t->op, "Arn") ? units_of_arn(raw, false, c->arena)
                     : wild               ? units_of_pattern(raw, c->arena)
                                          : units_of_text(raw, c->arena);
@@ -368,12 +450,12 @@ static int gather_values(comparison *c, const aws_test *t, void *user)
     key_work *w = user;
     if (t->key != w->key)
         return 0;
-    w->has_set |= t->is_set;
+    w->set_count += t->is_set;
     for (size_t i = 0; i < t->values.count; i++) {
         kim_text raw = t->values.items[i];
-        int result = begins(t->op, "Numeric")                            ? add_number(c, w, raw)
-                     : begins(t->op, "Date")                             ? add_date(c, w, raw)
-                     : strstr(t->op, "IpAddress")                        ? add_network(c, w, raw)
+        int result = begins(t->op, "Numeric")                            ? add_number(c, &w->numbers, &w->number_count, aws_test_number(t, i))
+                     : begins(t->op, "Date")                             ? add_number(c, &w->dates, &w->date_count, aws_test_number(t, i))
+                     : strstr(t->op, "IpAddress")                        ? points_of_network(raw, c->arena, &w->values)
                      : begins(t->op, "Binary")                           ? add_value(c, w, raw)
                      : begins(t->op, "String") || begins(t->op, "Arn")   ? add_texts(c, t, w, i)
                                                                          : 0;
@@ -412,17 +494,17 @@ static int add_given(comparison *c, key_choices *k, const kim_text *values, size
 
 /* A key with several values at once: pairs and triples of the single ones tell all set tests apart that
  * ask for at most three things. */
-static int add_lists(comparison *c, key_choices *k, const samples *single)
+static int add_lists(comparison *c, key_choices *k, const samples *single, size_t tests)
 {
-    enum { MOST = 24 };
+    enum { MOST = 24, MOST_OF_THREE = 8 };
     size_t n = single->count < MOST ? single->count : MOST;
-    c->is_complete &= n == single->count;
+    c->is_complete &= n == single->count && tests <= LISTED_MAX && (tests < LISTED_MAX || n <= MOST_OF_THREE);
     for (size_t i = 0; i < n; i++)
         for (size_t j = i + 1; j < n; j++) {
             const kim_text pair[3] = {single->items[i], single->items[j], KIM_NO_TEXT};
             if (add_given(c, k, pair, 2) < 0)
                 return -1;
-            for (size_t m = j + 1; m < n && n <= 8; m++) {
+            for (size_t m = j + 1; m < n && n <= MOST_OF_THREE; m++) {
                 const kim_text triple[3] = {pair[0], pair[1], single->items[m]};
                 if (add_given(c, k, triple, 3) < 0)
                     return -1;
@@ -437,11 +519,27 @@ static bool may_be_absent(kim_text name)
     return !kim_text_equal_nocase(name, KIM_TEXT("aws:userid"));
 }
 
+/* Both, each text once. Not complete without memory. */
+static samples joined(comparison *c, samples first, samples second)
+{
+    samples all = {.is_complete = first.is_complete && second.is_complete};
+    for (size_t i = 0; i < first.count + second.count; i++) {
+        kim_text text = i < first.count ? first.items[i] : second.items[i - first.count];
+        bool is_there = false;
+        for (size_t k = 0; k < all.count && !is_there; k++)
+            is_there = kim_text_equal(all.items[k], text);
+        if (!is_there && samples_add(&all, text, c->arena) < 0)
+            all.is_complete = false;
+    }
+    return all;
+}
+
 static int sample_key(comparison *c, kim_text name, uint32_t key)
 {
     key_work w = {.key = key, .values = {.is_complete = true}};
     key_choices k = {.key = key, .name = name};
-    if (each_test(c, gather_values, &w) < 0)
+    c->is_complete = true;
+    if (each_test(c, gather_values, &w) < 0 || each_test(c, gather_carried, &w) < 0)
         return -1;
     if (w.has_bool && (add_value(c, &w, KIM_TEXT("true")) < 0 || add_value(c, &w, KIM_TEXT("false")) < 0))
         return -1;
@@ -449,20 +547,26 @@ static int sample_key(comparison *c, kim_text name, uint32_t key)
         return -1;
     if (w.has_binary && (add_value(c, &w, KIM_TEXT("a2lt")) < 0 || add_value(c, &w, KIM_TEXT("S2lt")) < 0))
         return -1;
-    if (samples_find(w.texts.items, w.texts.count, units_of(c, "?*"), c->arena, &w.values) < 0)
+    /* The texts come first: they say most. No text at all is one too. */
+    samples texts = {.is_complete = true};
+    const catalogue_key *known = c->ev->cat ? catalogue_key_find(c->ev->cat, name) : NULL;
+    bool may_be_text = w.texts.count || (known && known->type == CATALOGUE_STRING) ||
+                       !(w.has_bool || w.has_net || w.has_binary || w.number_count || w.date_count);
+    if ((may_be_text && samples_find(w.texts.items, w.texts.count, units_of(c, "*"), c->arena, &texts) < 0) ||
+        (w.has_arn && samples_find(w.texts.items, w.texts.count, any_arn(c), c->arena, &texts) < 0) ||
+        points_of_numbers(w.numbers, w.number_count, c->arena, &w.values) < 0 ||
+        points_of_dates(w.dates, w.date_count, c->arena, &w.values) < 0)
         return -1;
-    /* To the ARN operators what is no ARN is as good as absent. */
-    if (w.has_arn && samples_find(w.texts.items, w.texts.count, any_arn(c), c->arena, &w.values) < 0)
-        return -1;
+    w.values = joined(c, texts, w.values);
     c->is_complete &= w.values.is_complete;
     if (may_be_absent(name) && add_choice(c, &k, (key_value){.state = KEY_ABSENT}) < 0)
         return -1;
     for (size_t i = 0; i < w.values.count; i++)
         if (add_given(c, &k, &w.values.items[i], 1) < 0)
             return -1;
-    const catalogue_key *known = c->ev->cat ? catalogue_key_find(c->ev->cat, name) : NULL;
-    if (w.has_set && (known == NULL || known->multivalued) && add_lists(c, &k, &w.values) < 0)
+    if (w.set_count && (known == NULL || known->multivalued) && add_lists(c, &k, &w.values, w.set_count) < 0)
         return -1;
+    k.is_complete = c->is_complete;
     c->keys[c->key_count++] = k;
     return 0;
 }
@@ -537,14 +641,25 @@ static int add_user(comparison *c, kim_text number)
     return add_caller(c, kim_text_format(c->arena, "arn:aws:iam::%.*s:user/kim-example", KIM_PRINT(number)), KIM_NO_TEXT);
 }
 
+/* Those whom no policy names: without credentials, a service, with a provider's token. */
+static int add_strangers(comparison *c)
+{
+    if (add_caller(c, KIM_TEXT("*"), KIM_NO_TEXT) < 0 || add_caller(c, KIM_TEXT("kim-example.amazonaws.com"), KIM_NO_TEXT) < 0)
+        return -1;
+    return add_caller(c, KIM_NO_TEXT, KIM_TEXT("kim-example.com"));
+}
+
 static int add_subjects(comparison *c, const rule *one)
 {
     for (size_t i = 0; i < one->subject_count; i++) {
         const subject *s = &one->subjects[i];
-        int result = 0;
+        int result = one->subjects_turned && s->account.size ? add_caller(c, kim_text_format(c->arena, "arn:aws:iam::%.*s:root", KIM_PRINT(s->account)), KIM_NO_TEXT) : 0;
+        bool is_any = kim_text_is(s->raw, "*");
+        if (result < 0)
+            return -1;
         switch (s->kind) {
         case SUBJECT_EVERYONE:
-            result = add_caller(c, KIM_TEXT("*"), KIM_NO_TEXT);
+            result = add_strangers(c);
             break;
         case SUBJECT_ACCOUNT:
             result = add_user(c, s->account);
@@ -563,10 +678,10 @@ static int add_subjects(comparison *c, const rule *one)
                 result = add_user(c, s->account);
             break;
         case SUBJECT_SERVICE:
-            result = add_caller(c, s->raw, KIM_NO_TEXT);
+            result = is_any ? add_strangers(c) : add_caller(c, s->raw, KIM_NO_TEXT);
             break;
         case SUBJECT_FEDERATED:
-            result = add_caller(c, KIM_NO_TEXT, s->raw);
+            result = is_any ? add_strangers(c) : add_caller(c, KIM_NO_TEXT, s->raw);
             break;
         case SUBJECT_CANONICAL:
         case SUBJECT_GONE:
@@ -575,7 +690,7 @@ static int add_subjects(comparison *c, const rule *one)
         if (result < 0)
             return -1;
     }
-    return one->subjects_turned ? add_caller(c, KIM_TEXT("*"), KIM_NO_TEXT) : 0;
+    return one->subjects_turned ? add_strangers(c) : 0;
 }
 
 /* Accounts that conditions name, and ARNs of every kind that conditions tell apart. */
@@ -625,10 +740,12 @@ static int sample_callers(comparison *c)
     static const char *const kinds[] = {"user/?*", "role/?*", "root"};
     bool asks_arn = key_table_find(rules_keys(c->r), KIM_TEXT("aws:PrincipalArn")) != UINT32_MAX;
     bool asks_other = false;
-    for (size_t i = 1; i < sizeof tied / sizeof *tied; i++)
+    c->is_complete = true;
+    for (size_t i = 1; i < TIED; i++)
         asks_other |= key_table_find(rules_keys(c->r), kim_text_of(tied[i])) != UINT32_MAX;
     if (add_user(c, HOME) < 0)
         return -1;
+    c->has_all_callers = true;
     if (!c->names && !asks_arn && !asks_other)
         return 0;
     if (add_user(c, ABROAD) < 0 || each_test(c, add_accounts, NULL) < 0 ||
@@ -644,10 +761,12 @@ static int sample_callers(comparison *c)
             if (add_caller(c, w.values.items[k], KIM_NO_TEXT) < 0)
                 return -1;
     }
-    return add_named_users(c);
+    int result = add_named_users(c);
+    c->has_all_callers = c->is_complete;
+    return result;
 }
 
-static key_value tied_value(comparison *c, const who *w, size_t which)
+static key_value tied_value(const who *w, size_t which, kim_arena *arena)
 {
     static const char *const types[] = {
         [CALLER_USER] = "User", [CALLER_ROLE] = "AssumedRole", [CALLER_SESSION] = "AssumedRole",
@@ -659,7 +778,7 @@ static key_value tied_value(comparison *c, const who *w, size_t which)
     case 0:
         text = !is_principal ? KIM_NO_TEXT
                : who_asks->kind == CALLER_SESSION
-                   ? kim_text_format(c->arena, "arn:aws:iam::%.*s:role/%.*s", KIM_PRINT(who_asks->account), KIM_PRINT(who_asks->name))
+                   ? kim_text_format(arena, "arn:aws:iam::%.*s:role/%.*s", KIM_PRINT(who_asks->account), KIM_PRINT(who_asks->name))
                    : who_asks->text;
         break;
     case 1:
@@ -677,11 +796,39 @@ static key_value tied_value(comparison *c, const who *w, size_t which)
     }
     if (kim_text_is_absent(text))
         return (key_value){.state = KEY_ABSENT};
-    kim_text *item = KIM_NEW(c->ev->scratch, kim_text);
+    kim_text *item = KIM_NEW(arena, kim_text);
     if (item == NULL)
         return (key_value){.state = KEY_UNKNOWN};
     *item = text;
     return (key_value){.state = KEY_GIVEN, .values = {item, 1}};
+}
+
+static bool is_same(key_value a, key_value b)
+{
+    return a.state == b.state && (a.state != KEY_GIVEN || kim_text_equal(a.values.items[0], b.values.items[0]));
+}
+
+/* The tied keys' values, each once, for texts that hold them as variables. */
+static int carry(comparison *c)
+{
+    key_choices *carried = KIM_NEW_ARRAY(c->arena, key_choices, TIED);
+    for (size_t i = 0; carried && i < TIED; i++) {
+        key_choices *k = &carried[i];
+        k->key = key_table_find(rules_keys(c->r), kim_text_of(tied[i]));
+        k->items = KIM_NEW_ARRAY(c->arena, choice, c->caller_count);
+        for (size_t w = 0; k->items && k->key != UINT32_MAX && w < c->caller_count; w++) {
+            key_value value = tied_value(&c->callers[w], i, c->arena);
+            bool is_there = false;
+            for (size_t n = 0; n < k->count && !is_there; n++)
+                is_there = is_same(k->items[n].value, value);
+            if (!is_there)
+                k->items[k->count++] = (choice){value};
+        }
+        if (k->items == NULL)
+            return -1;
+    }
+    c->carried = carried;
+    return carried ? 0 : -1;
 }
 
 /* ---- what a document says of what is chosen so far ---- */
@@ -702,22 +849,19 @@ static says action_says(const comparison *c, const rule *one)
 {
     if (one->any_action)
         return SAYS_YES;
-    if (c->action == SIZE_MAX)
-        return SAYS_PERHAPS;
-    kim_text action = c->actions.items[c->action];
-    for (size_t i = 0; i < one->action_count; i++)
-        if (glob_match_nocase(rules_action_pattern(c->r, one->actions[i]), action))
+    for (size_t i = 0; i < one->action_count; i++) {
+        kim_text pattern = rules_action_pattern(c->r, one->actions[i]);
+        if (c->action == SIZE_MAX ? kim_text_is(pattern, "*") : glob_match_nocase(pattern, c->actions.items[c->action]))
             return one->actions_turned ? SAYS_NO : SAYS_YES;
-    return one->actions_turned ? SAYS_YES : SAYS_NO;
+    }
+    return c->action == SIZE_MAX ? SAYS_PERHAPS : one->actions_turned ? SAYS_YES : SAYS_NO;
 }
 
 static says resource_says(comparison *c, const rule *one)
 {
     if (one->any_resource)
         return SAYS_YES;
-    if (c->action == SIZE_MAX)
-        return SAYS_PERHAPS;
-    if (c->takes_no_resource[c->action])
+    if (c->action != SIZE_MAX && c->takes_no_resource[c->action])
         return one->resource_everything != one->resources_turned ? SAYS_YES : SAYS_NO;
     if (c->resource == SIZE_MAX)
         return one->resource_everything ? (one->resources_turned ? SAYS_NO : SAYS_YES) : SAYS_PERHAPS;
@@ -744,8 +888,10 @@ static says resource_says(comparison *c, const rule *one)
 static says subject_says(comparison *c, const rule *one)
 {
     const term *named[GRADES];
-    if (!c->names)
+    if (!c->names || (c->is_for_all && one->any_subject))
         return SAYS_YES;
+    if (c->caller == SIZE_MAX)
+        return SAYS_PERHAPS;
     return caller_named(&c->callers[c->caller].caller, one, c->ev->scratch, named) ? of_term(term_any(c->ev->scratch, named, GRADES)) : SAYS_NO;
 }
 
@@ -781,10 +927,10 @@ static says document_says(comparison *c, const policy_rules *document)
 static void put_choices(comparison *c)
 {
     forget(c);
-    for (size_t i = 0; i < sizeof tied / sizeof *tied; i++) {
+    for (size_t i = 0; i < TIED && c->caller != SIZE_MAX; i++) {
         uint32_t key = key_table_find(rules_keys(c->r), kim_text_of(tied[i]));
         if (key != UINT32_MAX)
-            set_key(c, key, tied_value(c, &c->callers[c->caller], i));
+            set_key(c, key, tied_value(&c->callers[c->caller], i, c->ev->scratch));
     }
     for (size_t i = 0; i < c->chosen_keys; i++)
         set_key(c, c->keys[i].key, c->keys[i].items[c->picks[i]].value);
@@ -801,22 +947,36 @@ static says try_next(comparison *c, stage next, says best)
     return found > best ? found : best;
 }
 
+/* What was found among all that were tried. Where not every kind was, nothing is not surely nothing. */
+static says after(says best, bool were_all)
+{
+    return best == SAYS_NO && !were_all ? SAYS_PERHAPS : best;
+}
+
+static says try_resource(comparison *c, size_t index, kim_text resource, says best)
+{
+    c->resource = index;
+    c->resource_arn = arn_split(resource);
+    c->resource_arn.is_pattern = false; /* one resource, even where its name holds a star */
+    return try_next(c, STAGE_KEYS, best);
+}
+
 static says explore(comparison *c, stage at)
 {
     says best = SAYS_NO;
-    if (at != STAGE_CALLER) {
-        if (++c->steps > SEARCH_MAX_STEPS)
-            return SAYS_PERHAPS;
-        kim_arena_reset(c->ev->scratch);
-        put_choices(c);
-        says one = document_says(c, c->sides[0]);
-        if (one == SAYS_NO)
-            return SAYS_NO;
-        says other = document_says(c, c->sides[1]);
-        if (other == SAYS_YES)
-            return SAYS_NO;
-        if (at == STAGE_KEYS && c->chosen_keys == c->key_count)
-            return one == SAYS_YES && other == SAYS_NO ? SAYS_YES : SAYS_PERHAPS; /* of a key beyond KEYS_MAX nothing was said */
+    if (++c->steps > SEARCH_MAX_STEPS)
+        return SAYS_PERHAPS;
+    kim_arena_reset(c->ev->scratch);
+    put_choices(c);
+    says one = document_says(c, c->sides[0]);
+    if (one == SAYS_NO)
+        return SAYS_NO;
+    says other = document_says(c, c->sides[1]);
+    if (other == SAYS_YES)
+        return SAYS_NO;
+    if (at == STAGE_KEYS && c->chosen_keys == c->key_count) { /* of a key beyond KEYS_MAX nothing was said */
+        bool can_be_asked = c->takes_no_resource[c->action] || !glob_has_wildcard(c->resource_arn.whole);
+        return one == SAYS_YES && other == SAYS_NO && can_be_asked ? SAYS_YES : SAYS_PERHAPS;
     }
     switch (at) {
     case STAGE_CALLER:
@@ -824,22 +984,25 @@ static says explore(comparison *c, stage at)
             c->caller = i;
             best = try_next(c, STAGE_ACTION, best);
         }
-        return best;
+        c->caller = best == SAYS_YES ? c->caller : SIZE_MAX;
+        return after(best, c->has_all_callers);
     case STAGE_ACTION:
         for (size_t i = 0; i < c->actions.count && best != SAYS_YES; i++) {
             c->action = i;
             best = try_next(c, STAGE_RESOURCE, best);
         }
         c->action = best == SAYS_YES ? c->action : SIZE_MAX;
-        return best;
+        return after(best, c->actions.is_complete);
     case STAGE_RESOURCE:
-        for (size_t i = 0; i < (c->takes_no_resource[c->action] ? 1 : c->resources.count) && best != SAYS_YES; i++) {
-            c->resource = i;
-            c->resource_arn = arn_split(c->takes_no_resource[c->action] ? KIM_TEXT("*") : c->resources.items[i]);
-            best = try_next(c, STAGE_KEYS, best);
+        best = c->takes_no_resource[c->action] ? try_resource(c, 0, KIM_TEXT("*"), best) : SAYS_NO;
+        /* What the action is done to comes first. */
+        for (size_t i = 0; i < 2 * c->resources.count && best != SAYS_YES && !c->takes_no_resource[c->action]; i++) {
+            size_t index = i % c->resources.count;
+            if (is_done_to(c, c->action, index) == (i < c->resources.count))
+                best = try_resource(c, index, c->resources.items[index], best);
         }
         c->resource = best == SAYS_YES ? c->resource : SIZE_MAX;
-        return best;
+        return after(best, c->takes_no_resource[c->action] || c->resources.is_complete);
     case STAGE_KEYS:
         break;
     }
@@ -850,7 +1013,7 @@ static says explore(comparison *c, stage at)
     }
     if (best != SAYS_YES)
         c->chosen_keys--;
-    return best;
+    return after(best, k->is_complete);
 }
 
 /* ---- the answer ---- */
@@ -865,10 +1028,10 @@ static void write_context(comparison *c, kim_json_writer *writer)
 {
     kim_json_key(writer, "context");
     kim_json_begin_object(writer);
-    for (size_t i = 0; i < sizeof tied / sizeof *tied; i++) {
+    for (size_t i = 0; i < TIED; i++) {
         if (key_table_find(rules_keys(c->r), kim_text_of(tied[i])) == UINT32_MAX)
             continue;
-        key_value value = tied_value(c, &c->callers[c->caller], i);
+        key_value value = tied_value(&c->callers[c->caller], i, c->ev->scratch);
         if (value.state == KEY_GIVEN) {
             kim_json_key(writer, tied[i]);
             kim_json_put_texts(writer, value.values);
@@ -887,6 +1050,9 @@ static void write_context(comparison *c, kim_json_writer *writer)
 static void write_witness(comparison *c, const char *only, kim_json_writer *writer)
 {
     const who *w = &c->callers[c->caller];
+    kim_text owner = arn_account(&c->resource_arn);
+    bool is_alike = !c->names && c->caller_count == 1; /* whoever asks: let it be one of the resource's account */
+    bool is_theirs = is_alike && owner.size == HOME.size && !glob_has_wildcard(owner);
     kim_json_begin_object(writer);
     kim_json_key(writer, "only");
     kim_json_put_string(writer, only);
@@ -897,11 +1063,15 @@ static void write_witness(comparison *c, const char *only, kim_json_writer *writ
         kim_json_begin_object(writer);
         write_value("Federated", w->federated, writer);
         kim_json_end_object(writer);
+    } else if (is_theirs) {
+        kim_json_put_text(writer, kim_text_format(c->arena, "arn:%.*s:iam::%.*s:user/kim-example", KIM_PRINT(c->resource_arn.parts[1]), KIM_PRINT(owner)));
     } else {
         kim_json_put_text(writer, w->caller.kind == CALLER_ANONYMOUS ? KIM_TEXT("*") : w->caller.text);
     }
     write_value("action", c->actions.items[c->action], writer);
     write_value("resource", c->resource_arn.whole, writer);
+    if (!c->names) /* the document alone decides: no other account's policy is asked */
+        write_value("resource_account", is_theirs ? owner : w->caller.account, writer);
     write_context(c, writer);
     kim_json_end_object(writer);
     kim_json_end_object(writer);
@@ -909,10 +1079,8 @@ static void write_witness(comparison *c, const char *only, kim_json_writer *writ
 
 static int prepare(comparison *c)
 {
-    c->is_complete = true;
-    return each_rule(c, note_variables) < 0 || each_test(c, note_test_variables, NULL) < 0 ||
-                   each_test(c, note_key, NULL) < 0 || sample_actions(c) < 0 || sample_resources(c) < 0 ||
-                   sample_callers(c) < 0 ? -1 : 0;
+    return sample_callers(c) < 0 || carry(c) < 0 || each_rule(c, note_variables) < 0 || each_test(c, note_test_variables, NULL) < 0 ||
+                   each_test(c, note_key, NULL) < 0 || sample_actions(c) < 0 || sample_resources(c) < 0 ? -1 : 0;
 }
 
 static void face(comparison *c, bool only_candidate)
@@ -925,11 +1093,10 @@ static void face(comparison *c, bool only_candidate)
 static says find(comparison *c, bool only_candidate)
 {
     face(c, only_candidate);
-    c->caller = 0;
-    c->action = c->resource = SIZE_MAX;
+    c->caller = c->action = c->resource = SIZE_MAX;
     c->chosen_keys = c->steps = 0;
     says found = explore(c, STAGE_CALLER);
-    return found == SAYS_NO && !c->is_complete ? SAYS_PERHAPS : found;
+    return found;
 }
 
 static void write_side(const char *name, says found, kim_json_writer *writer)
@@ -941,8 +1108,9 @@ static void write_side(const char *name, says found, kim_json_writer *writer)
         kim_json_put_bool(writer, found == SAYS_YES);
 }
 
-static const struct { const char *type; bool names, extends; } types[] = {
-    {"identity", false, true}, {"boundary", false, true}, {"scp", false, false}, {"rcp", true, false}, {"resource", true, false},
+static const struct { const char *type; bool names, extends, is_for_all; } types[] = {
+    {"identity", false, true, false}, {"boundary", false, true, false}, {"session", false, true, false},
+    {"scp", false, false, false}, {"rcp", true, false, true}, {"resource", true, false, false},
 };
 
 static int write_answer(comparison *c, kim_json_writer *writer, kim_error *err)
@@ -1000,6 +1168,7 @@ int compare_answer(const kim_json *line, estate *es, kim_json_writer *writer, ki
             c->r = ev->r;
             c->names = types[i].names;
             c->extends = types[i].extends;
+            c->is_for_all = types[i].is_for_all;
             result = write_answer(c, writer, err);
         } else {
             kim_fail(err, KIM_ERR_NOMEM, "no memory to compare documents");

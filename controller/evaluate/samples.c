@@ -265,18 +265,67 @@ static int take(vectors *v, const uint64_t *vector)
     return 0;
 }
 
+/* A text of the pattern that looks like one: a word for each run, in an ARN what stands in such a part. Absent
+ * without memory. */
+static kim_text nice_text(units pattern, kim_arena *arena)
+{
+    static const kim_text by_part[] = {
+        {"arn", 3}, {"aws", 3}, {"s3", 2}, {"us-east-1", 9}, {"111122223333", 12}, {"kim-example", 11},
+    };
+    static const kim_text word = {"kim-example", 11};
+    char *bytes = kim_arena_bytes(arena, pattern.count * word.size + 1 + word.size);
+    size_t size = 0, part = 0;
+    for (size_t i = 0; bytes && i < pattern.count; i++) {
+        uint16_t unit = pattern.items[i];
+        bool is_one = unit == UNIT_ANY_ONE || unit == UNIT_ONE_IN_PART;
+        if (is_one && i + 1 < pattern.count && is_run(pattern.items[i + 1]))
+            continue; /* "?*" is some text */
+        if (is_run(unit)) {
+            const kim_text *text = unit == UNIT_RUN_IN_PART ? &by_part[part] : &word;
+            memcpy(bytes + size, text->bytes, text->size);
+            size += text->size;
+            continue;
+        }
+        part += unit == ':' && part + 1 < sizeof by_part / sizeof *by_part;
+        bytes[size++] = is_one ? (part == 4 ? '1' : 'x') : unit == UNIT_ONE_DIGIT ? '1' : (char)(unit >= UNIT_LETTER ? unit - UNIT_LETTER : unit);
+    }
+    return bytes ? (kim_text){bytes, size} : KIM_NO_TEXT;
+}
+
+static void match_all(const walk *w, kim_text text, vectors *v, uint64_t *vector)
+{
+    memset(vector, 0, v->words * sizeof *vector);
+    for (size_t p = 0; p < w->count; p++)
+        vector[p / 64] |= (uint64_t)matches(w->patterns[p], text) << (p % 64);
+}
+
+/* The patterns' own texts come before the shortest of a kind. */
+static int choose_nice(const walk *w, vectors *v, uint64_t *vector, kim_arena *arena, samples *out)
+{
+    for (size_t p = 0; p < w->count; p++) {
+        kim_text text = nice_text(w->patterns[p], arena);
+        if (kim_text_is_absent(text))
+            return -1;
+        match_all(w, text, v, vector);
+        size_t last = w->count - 1;
+        if ((vector[last / 64] >> (last % 64) & 1) && !is_taken(v, vector) && (take(v, vector) < 0 || samples_add(out, text, arena) < 0))
+            return -1;
+    }
+    return 0;
+}
+
 static int choose(const walk *w, kim_arena *arena, samples *out)
 {
     vectors v = {.words = w->count / 64 + 1};
     uint64_t *vector = calloc(v.words, sizeof *vector);
     int result = vector ? 0 : -1;
     for (size_t i = 0; i < out->count && result == 0; i++) { /* what is there already */
-        memset(vector, 0, v.words * sizeof *vector);
-        for (size_t p = 0; p < w->count; p++)
-            vector[p / 64] |= (uint64_t)matches(w->patterns[p], out->items[i]) << (p % 64);
+        match_all(w, out->items[i], &v, vector);
         if (!is_taken(&v, vector))
             result = take(&v, vector);
     }
+    if (result == 0)
+        result = choose_nice(w, &v, vector, arena, out);
     for (size_t i = 0; i < w->total && result == 0; i++) {
         const uint64_t *set = w->sets + i * w->words;
         memset(vector, 0, v.words * sizeof *vector);
