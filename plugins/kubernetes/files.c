@@ -363,6 +363,8 @@ static int put_all(run *r)
                                                         k8s_kind_part(kind));
     }
     say_what_was_passed_over(r);
+    if (total == 0 && !kim_text_is_absent(r->unread))
+        return kim_fail(r->err, KIM_ERR_INPUT, "%.*s", KIM_PRINT(r->unread));
     if (total == 0)
         return kim_fail(r->err, KIM_ERR_INPUT, "kubernetes: the files hold no Role, ClusterRole, RoleBinding, ClusterRoleBinding, "
                                                "ServiceAccount or Namespace; kubectl get ... -A -o json prints them");
