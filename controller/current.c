@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "controller/load.h"
 #include "sdk/fault.h"
 #include "sdk/log.h"
 
@@ -35,36 +36,6 @@ struct current {
 };
 
 /* ---- one build ---- */
-
-typedef struct load {
-    estate_builder *builder;
-    kim_arena *arena;
-} load;
-
-static int load_record(void *context, const store_record *kept, kim_error *err)
-{
-    load *ld = context;
-    kim_record record;
-    size_t used;
-    kim_arena_reset(ld->arena);
-    if (kim_record_decode(kept->bytes, kept->size, ld->arena, &record, &used, err) < 0)
-        return kim_fail_in(err, "a record of agent %.*s in the store", KIM_PRINT(kept->agent));
-    return estate_builder_add(ld->builder, &record, err);
-}
-
-static estate *build_from_store(current *cu, kim_error *err)
-{
-    load ld = {.builder = estate_builder_new(cu->catalogues_dir, err), .arena = kim_arena_new(SIZE_MAX)};
-    estate *built = NULL;
-    if (ld.builder && !ld.arena)
-        kim_fail(err, KIM_ERR_NOMEM, "no memory to load the estate");
-    if (ld.builder && ld.arena && store_records(cu->st, &(store_filter){0}, load_record, &ld, err) == 0)
-        built = estate_build(ld.builder, err);
-    else
-        estate_builder_free(ld.builder);
-    kim_arena_free(ld.arena);
-    return built;
-}
 
 static int latest(void *context, const store_source *source, kim_error *err)
 {
@@ -95,7 +66,7 @@ int current_build(current *cu, bool even_of_nothing, kim_error *err)
     int result = store_published(cu->st, &number, err);
     if (result == 0 && (number != cu->built || (even_of_nothing && !cu->in_force))) {
         result = store_sources(cu->st, KIM_NO_TEXT, latest, &at_unix_ms, err);
-        if (result == 0 && !(built = build_from_store(cu, err)))
+        if (result == 0 && !(built = estate_load(cu->st, cu->catalogues_dir, err)))
             result = -1;
     }
     if (built) {
