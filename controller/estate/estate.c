@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "controller/estate/order.h"
 #include "controller/evaluate/catalogue.h"
 
 enum { CATALOGUES = 8 };
@@ -23,17 +24,10 @@ typedef struct shelf {
     size_t by_id_size;
 } shelf;
 
-/* Finds a record by its key while building. */
-typedef struct slot {
-    uint8_t key[KIM_RECORD_KEY_BYTES];
-    uint32_t index; /* + 1; 0: free */
-    uint8_t type;
-} slot;
-
 struct estate_builder {
     estate *es;
-    slot *slots;
-    size_t slot_count, used;
+    kim_text last_scope;
+    kim_record last[KIM_RECORD_TYPES]; /* the one before of each type: often it says the same */
 };
 
 struct estate {
@@ -149,33 +143,7 @@ void estate_builder_free(estate_builder *builder)
     if (builder == NULL)
         return;
     estate_free(builder->es);
-    free(builder->slots);
     free(builder);
-}
-
-static size_t slot_of(const slot *slots, size_t count, const uint8_t *key, uint8_t type)
-{
-    uint64_t h;
-    memcpy(&h, key, sizeof h);
-    size_t at = h & (count - 1);
-    while (slots[at].index && (slots[at].type != type || memcmp(slots[at].key, key, KIM_RECORD_KEY_BYTES) != 0))
-        at = (at + 1) & (count - 1);
-    return at;
-}
-
-static bool grow_slots(estate_builder *builder)
-{
-    size_t count = builder->slot_count ? builder->slot_count * 2 : 64;
-    slot *slots = calloc(count, sizeof *slots);
-    if (slots == NULL)
-        return false;
-    for (size_t i = 0; i < builder->slot_count; i++)
-        if (builder->slots[i].index)
-            slots[slot_of(slots, count, builder->slots[i].key, builder->slots[i].type)] = builder->slots[i];
-    free(builder->slots);
-    builder->slots = slots;
-    builder->slot_count = count;
-    return true;
 }
 
 static bool grow_shelf(shelf *s)
@@ -189,48 +157,58 @@ static bool grow_shelf(shelf *s)
     return true;
 }
 
-static kim_texts copy_texts(kim_arena *arena, kim_texts from)
+static kim_text keep_text(kim_arena *arena, kim_text text, kim_text before)
+{
+    return before.bytes && text.bytes && kim_text_equal(text, before) ? before : kim_text_copy(arena, text);
+}
+
+static kim_texts keep_texts(kim_arena *arena, kim_texts from, kim_texts before)
 {
     if (from.items == NULL)
         return from;
     kim_text *items = KIM_NEW_ARRAY(arena, kim_text, from.count ? from.count : 1);
     for (size_t i = 0; items && i < from.count; i++)
-        items[i] = kim_text_copy(arena, from.items[i]);
+        items[i] = keep_text(arena, from.items[i], i < before.count ? before.items[i] : KIM_NO_TEXT);
     return (kim_texts){items, from.count};
 }
 
-static kim_pairs copy_pairs(kim_arena *arena, kim_pairs from)
+static kim_pairs keep_pairs(kim_arena *arena, kim_pairs from, kim_pairs before)
 {
     if (from.items == NULL)
         return from;
+    static const kim_pair none;
     kim_pair *items = KIM_NEW_ARRAY(arena, kim_pair, from.count ? from.count : 1);
-    for (size_t i = 0; items && i < from.count; i++)
-        items[i] = (kim_pair){kim_text_copy(arena, from.items[i].name), kim_text_copy(arena, from.items[i].value)};
+    for (size_t i = 0; items && i < from.count; i++) {
+        const kim_pair *other = i < before.count ? &before.items[i] : &none;
+        items[i] = (kim_pair){keep_text(arena, from.items[i].name, other->name), keep_text(arena, from.items[i].value, other->value)};
+    }
     return (kim_pairs){items, from.count};
 }
 
-/* Makes the record's texts and lists the arena's, by the table of its type. */
-static void own(kim_arena *arena, kim_record *record)
+/* Makes the record's texts and lists the arena's, by the table of its type. What the record before of its
+ * type says too is not copied: sources list what belongs together one after another. */
+static void own(kim_arena *arena, kim_record *record, const kim_record *before)
 {
     size_t count;
     const kim_field *fields = kim_record_fields(record->type, &count);
-    record->scope = kim_text_copy(arena, record->scope);
     for (size_t i = 0; i < count; i++) {
         void *at = (char *)record + fields[i].offset;
+        const void *other = (const char *)before + fields[i].offset;
         kim_condition *condition = at;
+        const kim_condition *other_condition = other;
         switch (fields[i].kind) {
         case KIM_FIELD_TEXT:
-            *(kim_text *)at = kim_text_copy(arena, *(kim_text *)at);
+            *(kim_text *)at = keep_text(arena, *(kim_text *)at, *(const kim_text *)other);
             break;
         case KIM_FIELD_TEXTS:
-            *(kim_texts *)at = copy_texts(arena, *(kim_texts *)at);
+            *(kim_texts *)at = keep_texts(arena, *(kim_texts *)at, *(const kim_texts *)other);
             break;
         case KIM_FIELD_PAIRS:
-            *(kim_pairs *)at = copy_pairs(arena, *(kim_pairs *)at);
+            *(kim_pairs *)at = keep_pairs(arena, *(kim_pairs *)at, *(const kim_pairs *)other);
             break;
         case KIM_FIELD_CONDITION:
-            condition->lang = kim_text_copy(arena, condition->lang);
-            condition->text = kim_text_copy(arena, condition->text);
+            condition->lang = keep_text(arena, condition->lang, other_condition->lang);
+            condition->text = keep_text(arena, condition->text, other_condition->text);
             break;
         default:
             break;
@@ -317,58 +295,41 @@ int estate_builder_add(estate_builder *builder, const kim_record *record, kim_er
     if ((int)record->type <= 0 || (int)record->type >= KIM_RECORD_TYPES)
         return kim_fail(err, KIM_ERR_INPUT, "record type %d is none of kim's", (int)record->type);
     shelf *s = &builder->es->shelves[record->type];
-    if ((builder->used * 2 >= builder->slot_count && !grow_slots(builder)) ||
-        (s->count == s->capacity && !grow_shelf(s)))
+    kim_arena *arena = builder->es->arena;
+    if (s->count == s->capacity && !grow_shelf(s))
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for another record");
     if (s->count >= UINT32_MAX - 1)
         return kim_fail(err, KIM_ERR_LIMIT, "more than %u records of a type", UINT32_MAX - 1);
     kim_record copy = *record;
-    own(builder->es->arena, &copy);
-    if (kim_arena_is_full(builder->es->arena))
+    copy.scope = builder->last_scope = keep_text(arena, copy.scope, builder->last_scope);
+    own(arena, &copy, &builder->last[record->type]);
+    if (kim_arena_is_full(arena))
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for another record");
-    uint8_t key[KIM_RECORD_KEY_BYTES];
-    kim_record_key(record, key);
-    slot *at = &builder->slots[slot_of(builder->slots, builder->slot_count, key, (uint8_t)record->type)];
-    if (at->index == 0) {
-        memcpy(at->key, key, sizeof key);
-        at->type = (uint8_t)record->type;
-        at->index = (uint32_t)++s->count;
-        builder->used++;
-    } else if (record->type == KIM_COVERAGE && s->items[at->index - 1].coverage.status < record->coverage.status) {
-        return 0; /* one source could read what another could not: what was read counts */
-    } else if (is_shared(record->type)) {
-        merge(builder->es->arena, &copy, &s->items[at->index - 1]);
-    } else if (record->type == KIM_COVERAGE && tells_more(&s->items[at->index - 1].coverage, &copy.coverage)) {
-        return 0;
-    }
-    s->items[at->index - 1] = copy;
+    s->items[s->count++] = builder->last[record->type] = copy;
     return 0;
 }
 
-/* By the fields that are its key, in their order. */
-static int by_key(const void *left, const void *right)
+/* What stays of two records with one key, of which `later` came later. */
+static kim_record settle(kim_arena *arena, const kim_record *earlier, const kim_record *later)
 {
-    const kim_record *a = left, *b = right;
-    size_t count;
-    const kim_field *fields = kim_record_fields(a->type, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (!fields[i].is_key)
-            continue;
-        const void *x = (const char *)a + fields[i].offset, *y = (const char *)b + fields[i].offset;
-        int order = 0;
-        if (fields[i].kind == KIM_FIELD_TEXT) {
-            order = kim_text_compare(*(const kim_text *)x, *(const kim_text *)y);
-        } else if (fields[i].kind == KIM_FIELD_INT || fields[i].kind == KIM_FIELD_TIME) {
-            int64_t m = *(const int64_t *)x, n = *(const int64_t *)y;
-            order = m < n ? -1 : m > n;
-        } else if (fields[i].kind == KIM_FIELD_ENUM) {
-            int32_t m = *(const int32_t *)x, n = *(const int32_t *)y;
-            order = m < n ? -1 : m > n;
-        }
-        if (order)
-            return order;
-    }
-    return kim_text_compare(a->scope, b->scope);
+    kim_record kept = *later;
+    if (is_shared(later->type))
+        merge(arena, &kept, earlier);
+    else if (later->type == KIM_COVERAGE && tells_more(&earlier->coverage, &later->coverage))
+        kept = *earlier;
+    return kept;
+}
+
+/* Sorted records with one key follow each other, in the order they came. */
+static void settle_all(kim_arena *arena, shelf *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (kept && order_compare(&s->items[kept - 1], &s->items[i]) == 0)
+            s->items[kept - 1] = settle(arena, &s->items[kept - 1], &s->items[i]);
+        else
+            s->items[kept++] = s->items[i];
+    s->count = kept;
 }
 
 static uint64_t hash_text(kim_text text)
@@ -403,21 +364,37 @@ static bool has_id(kim_record_type type)
            type == KIM_CREDENTIAL || type == KIM_PROFILE;
 }
 
+/* Memory that doubling took and nothing needs. */
+static void trim(shelf *s)
+{
+    kim_record *items = s->count ? realloc(s->items, s->count * sizeof *items) : NULL;
+    if (items) {
+        s->items = items;
+        s->capacity = s->count;
+    }
+}
+
+static bool build_shelf(estate *es, kim_record_type type)
+{
+    shelf *s = &es->shelves[type];
+    if (!order_sort(s->items, s->count))
+        return false;
+    settle_all(es->arena, s);
+    trim(s);
+    return s->count == 0 || !has_id(type) || index_ids(s);
+}
+
 estate *estate_build(estate_builder *builder, kim_error *err)
 {
     estate *es = builder->es;
     builder->es = NULL;
     estate_builder_free(builder);
-    for (int t = 1; t < KIM_RECORD_TYPES; t++) {
-        shelf *s = &es->shelves[t];
-        if (s->count)
-            qsort(s->items, s->count, sizeof *s->items, by_key);
-        if (s->count && has_id((kim_record_type)t) && !index_ids(s)) {
+    for (int t = 1; t < KIM_RECORD_TYPES; t++)
+        if (!build_shelf(es, (kim_record_type)t) || kim_arena_is_full(es->arena)) {
             estate_free(es);
             kim_fail(err, KIM_ERR_NOMEM, "no memory for an estate's index");
             return NULL;
         }
-    }
     return es;
 }
 

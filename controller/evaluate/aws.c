@@ -649,17 +649,19 @@ static const term *grants(deciding *d, const sides *s)
     return term_or(scratch, term_and(scratch, is_own, same), term_and(scratch, term_not(scratch, is_own), other));
 }
 
-static bool is_named(const answer *a, const because *b)
+/* Was that said by one of these already? Names alone do not tell policies apart. */
+static bool is_said(const say *const *said, size_t count, const say *one)
 {
-    for (size_t i = 0; i < a->because_count; i++)
-        if (a->because[i].policy.bytes == b->policy.bytes && kim_text_equal(a->because[i].statement, b->statement) &&
-            a->because[i].layer.bytes == b->layer.bytes)
+    for (size_t i = 0; i < count; i++)
+        if (said[i]->layer.bytes == one->layer.bytes && said[i]->policy == one->policy && said[i]->target.bytes == one->target.bytes &&
+            (said[i]->rule == one->rule || (said[i]->rule && one->rule && kim_text_equal(said[i]->rule->name, one->rule->name))))
             return true;
     return false;
 }
 
 static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, bool silent)
 {
+    const say *said[BECAUSE_MAX];
     out->because = ev->reasons;
     out->because_count = 0;
     for (size_t i = 0; i < ev->say_count; i++) {
@@ -670,8 +672,10 @@ static void keep_says(evaluator *ev, answer *out, bool denies, bool only_sure, b
         because b = {.layer = s->layer, .policy = s->policy ? s->policy->label : s->target};
         if (s->rule)
             b.statement = s->rule->name;
-        if (!is_named(out, &b)) /* one policy may hang on several levels */
+        if (!is_said(said, out->because_count, s)) { /* one policy may hang on several levels */
+            said[out->because_count] = s;
             ev->reasons[out->because_count++] = b;
+        }
     }
 }
 
