@@ -37,3 +37,13 @@ def test_what_is_said_of_two_documents_holds_for_requests(installed, run):
     )
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_kim_answers_as_a_plain_reading_of_the_pages(installed, run):
+    done = run(
+        [sys.executable, HERE / "beside_plain.py", "--kim", installed.kim, "--count", "2000", "--seed", os.environ.get("KIM_DIFFERENTIAL_SEED", "1")],
+        status=None,
+        patience_s=300,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
