@@ -45,11 +45,25 @@ end:
                           .is_complete = estate_is_complete(s->ev->es), .scratch = scratch};
 }
 
+static const term *or_unread(const gcp_state *s, const term *any, kim_text what)
+{
+    const term *t = any && !kim_text_is_absent(what) ? term_of(s->ev->scratch, TERM_UNREAD, what) : NULL;
+    return kim_text_is_absent(what) ? any : t ? term_or(s->ev->scratch, any, t) : NULL;
+}
+
+static void find_gap(gcp_state *s)
+{
+    s->gap = or_unread(s, &term_false, s->r->gap_anywhere);
+    for (size_t d = 0; s->r->gap_at && d < s->rq.depth; d++)
+        s->gap = or_unread(s, s->gap, s->r->gap_at[s->chain[d]]);
+}
+
 int gcp_ask(gcp_state *s, const question *q, kim_error *err)
 {
     find_chain(s, q);
+    find_gap(s);
     s->permission = kim_text_is_absent(q->action) ? KIM_TEXT("") : gcp_permission_name(q->action, s->ev->scratch);
-    if (kim_text_is_absent(s->permission) || s->too_deep == NULL)
+    if (kim_text_is_absent(s->permission) || s->too_deep == NULL || s->gap == NULL)
         return no_memory(err);
     s->number = gcp_rules_permission(s->r, s->permission);
     s->say_count = 0;
@@ -135,8 +149,8 @@ static int weigh_unread(gcp_state *s, const gcp_binding *b, const term **granted
 static int find_grants(gcp_state *s, const term **granted)
 {
     const gcp_rules *r = s->r;
-    *granted = s->too_deep;
-    for (size_t d = 0; d < s->rq.depth; d++) {
+    *granted = term_or(s->ev->scratch, s->too_deep, s->gap);
+    for (size_t d = 0; *granted && d < s->rq.depth; d++) {
         uint32_t place = s->chain[d];
         if (r->bindings_at[place].count == 0)
             continue;
@@ -160,7 +174,7 @@ static int find_grants(gcp_state *s, const term **granted)
                 return -1;
         }
     }
-    return 0;
+    return *granted ? 0 : -1;
 }
 
 /* ---- denials ---- */
@@ -211,8 +225,8 @@ static const term *rule_denies(const gcp_state *s, const gcp_deny_rule *one)
 static int find_denials(gcp_state *s, const term **denied)
 {
     const gcp_rules *r = s->r;
-    *denied = r->has_denies ? s->too_deep : &term_false;
-    for (size_t d = 0; d < s->rq.depth && r->has_denies; d++) {
+    *denied = r->has_denies ? term_or(s->ev->scratch, s->too_deep, s->gap) : s->gap;
+    for (size_t d = 0; *denied && d < s->rq.depth && r->has_denies; d++) {
         gcp_list at = r->denies_at[s->chain[d]];
         for (uint32_t i = 0; i < at.count; i++) {
             const gcp_deny_rule *one = &r->denies[at.first + i];
@@ -226,7 +240,7 @@ static int find_denials(gcp_state *s, const term **denied)
                 return -1;
         }
     }
-    return 0;
+    return *denied ? 0 : -1;
 }
 
 /* ---- boundaries ---- */
@@ -300,8 +314,12 @@ static int find_boundaries(gcp_state *s, const term **within)
         if (member == NULL || (member != &term_false && weigh_bound(s, bound, member, &all) < 0))
             return -1;
     }
-    if (s->too_deep != &term_false && all.blocked != &term_false) /* it may lie below what a boundary holds */
-        all.eligible = term_or(scratch, all.eligible, s->too_deep);
+    if (all.blocked != &term_false) { /* it may lie below what a boundary holds, or another boundary hold it */
+        const term *unseen = term_or(scratch, s->too_deep, s->gap);
+        all.eligible = unseen ? term_or(scratch, all.eligible, unseen) : NULL;
+    }
+    if (all.eligible == NULL)
+        return -1;
     *within = term_or(scratch, all.eligible, term_not(scratch, all.blocked));
     return *within ? 0 : -1;
 }

@@ -31,6 +31,7 @@ typedef struct gcp_state {
     uint32_t number;        /* of the permission; UINT32_MAX: no role has it */
     uint32_t chain[KIM_SCOPE_MAX_DEPTH];
     const term *too_deep;   /* what lies further above; &term_false: nothing */
+    const term *gap;        /* what could not be read, here or above; &term_false: nothing */
     gcp_say says[GCP_SAYS_MAX];
     size_t say_count;
 } gcp_state;

@@ -49,7 +49,7 @@ static bool may_give(const gcp_role *role, uint32_t permission)
 
 static void meet_bindings(who_walk *w, const gcp_state *s)
 {
-    w->everyone |= s->too_deep != &term_false;
+    w->everyone |= s->too_deep != &term_false || s->gap != &term_false;
     for (size_t d = 0; d < s->rq.depth; d++) {
         gcp_list at = w->r->bindings_at[s->chain[d]];
         for (uint32_t i = 0; i < at.count; i++) {
@@ -242,12 +242,25 @@ static int tell_resource(what_walk *w, kim_text resource, size_t from, size_t to
     return names.failed ? kim_fail(w->err, KIM_ERR_NOMEM, "no memory for a question") : result;
 }
 
+/* In what could not be read anything may be given. */
+static int tell_gaps(what_walk *w)
+{
+    const gcp_rules *r = w->s->r;
+    int result = 0;
+    for (uint32_t i = 0; i < r->gap_count && result == 0; i++) {
+        uint32_t place = r->gaps[i].place;
+        if (place == GCP_NOWHERE || is_asked_about(w, place))
+            result = tell_unread(w, w->q->resource.size ? w->q->resource : place == GCP_NOWHERE ? KIM_TEXT("*") : r->tree.places[place].name, r->gaps[i].what);
+    }
+    return result;
+}
+
 static int tell_all(what_walk *w)
 {
     const gcp_tree *tree = &w->s->r->tree;
+    int result = tell_gaps(w);
     if (w->q->resource.size)
-        return tell_resource(w, w->q->resource, 0, w->count);
-    int result = 0;
+        return result == 0 ? tell_resource(w, w->q->resource, 0, w->count) : result;
     for (size_t from = 0, to; from < w->count && result == 0; from = to) {
         for (to = from; to < w->count && w->items[to].place == w->items[from].place; to++)
             ;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gcp_rules.c - attachments to bindings, deny rules and bounds; each laid out by where it counts.
+ * gcp_rules.c - attachments to bindings, deny rules and bounds.
  *
  * First everything is named (places, principals, roles, permissions), so that all arrays have their final
- * sizes; then it is sorted by place or by node, and indexed.
+ * sizes; then gcp_layout.c lays it out by where it counts.
  */
 #include "controller/evaluate/gcp_rules.h"
 
@@ -524,167 +524,42 @@ static int read_bounds(maker *m, const kim_record *attachments, size_t count, si
     return 0;
 }
 
-/* ---- laid out ---- */
+/* ---- what was not read ---- */
 
-/* Starts of equal keys: lists[key] over items already counted there. */
-static void start_lists(gcp_list *lists, size_t count)
+/* The project or folder that a scope is; GCP_NOWHERE: it may be anything. */
+static uint32_t place_of_scope(maker *m, kim_text scope)
 {
-    uint32_t first = 0;
+    static const char *const kinds[] = {"gcp:projects/", "gcp:folders/"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kim_text_starts_with(scope, kim_text_of(kinds[i])))
+            return gcp_tree_find(&m->r->tree, kim_text_format(m->r->arena, "//cloudresourcemanager.googleapis.com/%.*s", (int)scope.size - 4, scope.bytes + 4),
+                                 m->r->arena);
+    return GCP_NOWHERE;
+}
+
+/* Anything may stand in what could not be read: a grant, a denial, a boundary. Logs hold no rights. */
+static int read_gaps(maker *m)
+{
+    size_t count;
+    gcp_rules *r = m->r;
+    const kim_record *items = estate_records(r->es, KIM_COVERAGE, &count);
+    r->gaps = KIM_NEW_ARRAY(r->arena, gcp_gap, count + 1);
+    if (r->gaps == NULL)
+        return -1;
     for (size_t i = 0; i < count; i++) {
-        lists[i].first = first;
-        first += lists[i].count;
-        lists[i].count = 0;
-    }
-}
-
-static int sort_bindings(gcp_rules *r)
-{
-    gcp_binding *sorted = KIM_NEW_ARRAY(r->arena, gcp_binding, r->binding_count + 1);
-    if (sorted == NULL)
-        return -1;
-    for (uint32_t i = 0; i < r->binding_count; i++)
-        r->bindings_at[r->bindings[i].place].count++;
-    start_lists(r->bindings_at, r->tree.count);
-    for (uint32_t i = 0; i < r->binding_count; i++) {
-        gcp_list *at = &r->bindings_at[r->bindings[i].place];
-        sorted[at->first + at->count++] = r->bindings[i];
-    }
-    r->bindings = sorted;
-    return 0;
-}
-
-static int sort_denies(gcp_rules *r)
-{
-    gcp_deny_rule *sorted = KIM_NEW_ARRAY(r->arena, gcp_deny_rule, r->deny_count + 1);
-    if (sorted == NULL)
-        return -1;
-    for (uint32_t i = 0; i < r->deny_count; i++)
-        r->denies_at[r->denies[i].place].count++;
-    start_lists(r->denies_at, r->tree.count);
-    for (uint32_t i = 0; i < r->deny_count; i++) {
-        gcp_list *at = &r->denies_at[r->denies[i].place];
-        sorted[at->first + at->count++] = r->denies[i];
-    }
-    r->denies = sorted;
-    r->has_denies = r->deny_count > 0;
-    return 0;
-}
-
-static int sort_bounds(maker *m)
-{
-    gcp_rules *r = m->r;
-    r->bounds = KIM_NEW_ARRAY(r->arena, gcp_bound, r->bound_count + 1);
-    r->open_bounds = KIM_NEW_ARRAY(r->arena, uint32_t, r->bound_count + 1);
-    if (r->bounds == NULL || r->open_bounds == NULL)
-        return -1;
-    for (uint32_t i = 0; i < r->bound_count; i++)
-        r->bounds_of[m->bounds[i].node].count++;
-    start_lists(r->bounds_of, r->graph.count);
-    for (uint32_t i = 0; i < r->bound_count; i++) {
-        gcp_list *of = &r->bounds_of[m->bounds[i].node];
-        uint32_t number = of->first + of->count++;
-        r->bounds[number] = m->bounds[i];
-    }
-    for (uint32_t i = 0; i < r->bound_count; i++)
-        if (r->graph.nodes[r->bounds[i].node].holds_open)
-            r->open_bounds[r->open_bound_count++] = i;
-    r->has_bounds = r->bound_count > 0;
-    return 0;
-}
-
-static uint64_t hold_key(uint32_t place, uint32_t node)
-{
-    return (uint64_t)place << 32 | node;
-}
-
-static size_t hold_slot(const gcp_rules *r, uint64_t key)
-{
-    uint64_t h = key * UINT64_C(0x9E3779B97F4A7C15);
-    size_t at = (size_t)(h ^ h >> 32) & (r->hold_slots - 1);
-    while (r->holds[at].bindings.count && r->holds[at].key != key)
-        at = (at + 1) & (r->hold_slots - 1);
-    return at;
-}
-
-const gcp_list *gcp_rules_held(const gcp_rules *r, uint32_t place, uint32_t node)
-{
-    const gcp_hold *h = &r->holds[hold_slot(r, hold_key(place, node))];
-    return h->bindings.count ? &h->bindings : NULL;
-}
-
-static int index_holds(gcp_rules *r, size_t most)
-{
-    for (r->hold_slots = 64; r->hold_slots < 2 * most; r->hold_slots *= 2)
-        ;
-    r->holds = KIM_NEW_ARRAY(r->arena, gcp_hold, r->hold_slots);
-    r->held = KIM_NEW_ARRAY(r->arena, uint32_t, most + 1);
-    r->by_node = KIM_NEW_ARRAY(r->arena, uint32_t, most + 1);
-    if (r->holds == NULL || r->held == NULL || r->by_node == NULL)
-        return -1;
-    for (int pass = 0; pass < 2; pass++) { /* counted, then placed */
-        for (uint32_t i = 0; i < r->binding_count; i++) {
-            const gcp_binding *b = &r->bindings[i];
-            if (b->member == UINT32_MAX)
-                continue;
-            size_t at = hold_slot(r, hold_key(b->place, b->member));
-            gcp_list *held = &r->holds[at].bindings, *of = &r->bindings_of[b->member];
-            if (pass == 1) {
-                r->held[held->first++] = i; /* set back below */
-                r->by_node[of->first + of->count] = i;
-            } else {
-                r->holds[at].key = hold_key(b->place, b->member);
-                held->count++;
-            }
-            of->count++;
-        }
-        if (pass == 1)
-            break;
-        start_lists(r->bindings_of, r->graph.count);
-        uint32_t first = 0;
-        for (size_t i = 0; i < r->hold_slots; i++) {
-            r->holds[i].bindings.first = first;
-            first += r->holds[i].bindings.count;
-        }
-    }
-    for (size_t i = 0; i < r->hold_slots; i++)
-        r->holds[i].bindings.first -= r->holds[i].bindings.count;
-    return 0;
-}
-
-static bool is_open(const gcp_rules *r, const gcp_binding *b)
-{
-    return b->unread.size > 0 || (b->member != UINT32_MAX && r->graph.nodes[b->member].holds_open);
-}
-
-static int index_open(gcp_rules *r)
-{
-    uint32_t count = 0;
-    r->open = KIM_NEW_ARRAY(r->arena, uint32_t, r->binding_count + 1);
-    if (r->open == NULL)
-        return -1;
-    for (uint32_t i = 0; i < r->binding_count; i++) { /* bindings are in the order of places */
-        if (!is_open(r, &r->bindings[i]))
+        const kim_coverage *one = &items[i].coverage;
+        if (!engine_reads(&gcp_engine, items[i].scope) || (one->status != KIM_UNREADABLE && one->status != KIM_PARTIAL) ||
+            kim_text_starts_with(one->part, KIM_TEXT("log:")))
             continue;
-        gcp_list *at = &r->open_at[r->bindings[i].place];
-        if (at->count == 0)
-            at->first = count;
-        at->count++;
-        r->open[count++] = i;
+        uint32_t place = one->resource.size ? gcp_tree_add(&r->tree, one->resource) : place_of_scope(m, items[i].scope);
+        if (one->resource.size && place == GCP_NOWHERE)
+            return -1;
+        kim_text what = kim_text_is_absent(one->why) ? kim_text_format(r->arena, "part %.*s of %.*s", KIM_PRINT(one->part), KIM_PRINT(items[i].scope)) : one->why;
+        if (place == GCP_NOWHERE && kim_text_is_absent(r->gap_anywhere))
+            r->gap_anywhere = what;
+        r->gaps[r->gap_count++] = (gcp_gap){place, what};
     }
     return 0;
-}
-
-static int lay_out(maker *m)
-{
-    gcp_rules *r = m->r;
-    r->bindings_at = KIM_NEW_ARRAY(r->arena, gcp_list, r->tree.count + 1);
-    r->denies_at = KIM_NEW_ARRAY(r->arena, gcp_list, r->tree.count + 1);
-    r->open_at = KIM_NEW_ARRAY(r->arena, gcp_list, r->tree.count + 1);
-    r->bounds_of = KIM_NEW_ARRAY(r->arena, gcp_list, r->graph.count + 1);
-    r->bindings_of = KIM_NEW_ARRAY(r->arena, gcp_list, r->graph.count + 1);
-    if (r->bindings_at == NULL || r->denies_at == NULL || r->open_at == NULL || r->bounds_of == NULL || r->bindings_of == NULL)
-        return -1;
-    return sort_bindings(r) < 0 || sort_denies(r) < 0 || sort_bounds(m) < 0 || index_holds(r, r->binding_count) < 0 ? -1 : index_open(r);
 }
 
 /* ---- all of it ---- */
@@ -710,9 +585,9 @@ static int compile(maker *m)
         bounds += kim_text_is(a->layer, "principal_access_boundary");
     }
     if (name_roles(m, attachments, count) < 0 || read_roles(m) < 0 || read_allows(m, attachments, count, allows) < 0 ||
-        read_denies(m, attachments, count, denies) < 0 || read_bounds(m, attachments, count, bounds) < 0 || read_holders(m) < 0)
+        read_denies(m, attachments, count, denies) < 0 || read_bounds(m, attachments, count, bounds) < 0 || read_holders(m) < 0 || read_gaps(m) < 0)
         return -1;
-    return gcp_graph_end(&r->graph) < 0 ? -1 : lay_out(m);
+    return gcp_graph_end(&r->graph) < 0 ? -1 : gcp_rules_lay_out(r, m->bounds);
 }
 
 void gcp_rules_free(void *compiled)

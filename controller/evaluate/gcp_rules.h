@@ -86,6 +86,12 @@ typedef struct gcp_hold {
     gcp_list bindings;              /* gcp_rules.held */
 } gcp_hold;
 
+/* What could not be read, on a place or (GCP_NOWHERE) anywhere. */
+typedef struct gcp_gap {
+    uint32_t place;
+    kim_text what;
+} gcp_gap;
+
 typedef struct gcp_rules {
     estate *es;
     kim_arena *arena;
@@ -113,6 +119,10 @@ typedef struct gcp_rules {
     uint32_t *by_node;
     uint32_t *open_bounds;          /* bounds whose principals are an open set */
     uint32_t open_bound_count;
+    gcp_gap *gaps;                  /* [gap_count] */
+    uint32_t gap_count;
+    kim_text *gap_at;               /* [tree.count] absent: none; NULL: there are no gaps */
+    kim_text gap_anywhere;          /* absent: none */
     bool has_denies, has_bounds;
     kim_text first_unread;
 } gcp_rules;
@@ -134,6 +144,9 @@ static inline bool gcp_bit(const uint64_t *bits, uint32_t number)
 
 /* Does it cover the permission? number: of the name, or UINT32_MAX. *unsure: a pattern that is none of Google's would. */
 bool gcp_covers(const gcp_cover *cover, uint32_t number, kim_text name, bool *unsure);
+
+/* All arrays that are indexed by place or node, of what was read. bounds: [bound_count], not sorted. -1: no memory. */
+int gcp_rules_lay_out(gcp_rules *r, const gcp_bound *bounds);
 
 /* What a node holds on a place; NULL: nothing. */
 const gcp_list *gcp_rules_held(const gcp_rules *r, uint32_t place, uint32_t node);
