@@ -644,6 +644,91 @@ static size_t records_of(estate *es, kim_record_type type)
     return count;
 }
 
+/* ---- what there is, counted after the clock has stopped ---- */
+
+/* Of one identity, or group: what hangs on it, a group's on its members too. */
+typedef struct hanging {
+    uint64_t set; /* of its policies, in any order */
+    size_t statements;
+} hanging;
+
+static uint64_t hash(kim_text text)
+{
+    uint64_t h = text.size;
+    for (size_t i = 0; i < text.size; i++)
+        h = mix(h ^ (unsigned char)text.bytes[i]);
+    return h;
+}
+
+static size_t statements_of(const estate *es, kim_text policy)
+{
+    size_t total, low = 0, count = 0;
+    const kim_record *items = estate_records(es, KIM_STATEMENT, &total);
+    for (size_t high = total; low < high;) {
+        size_t middle = (low + high) / 2;
+        if (kim_text_compare(items[middle].statement.policy, policy) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (size_t i = low; i < total && kim_text_equal(items[i].statement.policy, policy); i++)
+        count += kim_text_equal(items[i].scope, items[low].scope); /* clusters have roles of one name */
+    return count;
+}
+
+static int by_set(const void *left, const void *right)
+{
+    const hanging *a = left, *b = right;
+    return (a->set > b->set) - (a->set < b->set);
+}
+
+static void hang(const estate *es, hanging *all, kim_text who, kim_text policy, size_t statements)
+{
+    size_t ignored;
+    const kim_record *found = estate_find(es, KIM_IDENTITY, who);
+    if (found) {
+        hanging *one = &all[found - estate_records(es, KIM_IDENTITY, &ignored)];
+        one->set += mix(hash(policy));
+        one->statements += statements;
+    }
+}
+
+static void count_sets(estate *es, size_t *sets, size_t *statements)
+{
+    size_t identities, attachments, edges, kept = 0;
+    const kim_record *who = estate_records(es, KIM_IDENTITY, &identities), *items = estate_records(es, KIM_ATTACHMENT, &attachments);
+    hanging *all = calloc(identities + 1, sizeof *all);
+    kim_text last = KIM_NO_TEXT;
+    size_t count = 0;
+    for (size_t i = 0; i < attachments && all; i++) {
+        const kim_attachment *a = &items[i].attachment;
+        if (!kim_text_equal(last, a->policy))
+            count = statements_of(es, a->policy);
+        last = a->policy;
+        if (!kim_text_is(a->layer, "boundary"))
+            hang(es, all, a->subject.size ? a->subject : text("cell-%.*s", (int)a->policy.size - 4, a->policy.bytes + 4), a->policy, count);
+    }
+    items = estate_records(es, KIM_EDGE, &edges);
+    for (size_t i = 0; i < edges && all; i++) {
+        const kim_record *from = estate_find(es, KIM_IDENTITY, items[i].edge.from), *to = estate_find(es, KIM_IDENTITY, items[i].edge.to);
+        if (from && to) {
+            all[from - who].set += all[to - who].set;
+            all[from - who].statements += all[to - who].statements;
+        }
+    }
+    *sets = *statements = 0;
+    for (size_t i = 0; i < identities && all; i++)
+        if (who[i].identity.kind != KIM_GROUP) {
+            *statements += all[i].statements;
+            all[kept++] = all[i];
+        }
+    if (kept)
+        qsort(all, kept, sizeof *all, by_set);
+    for (size_t i = 0; i < kept; i++)
+        *sets += i == 0 || all[i].set != all[i - 1].set;
+    free(all);
+}
+
 static int load(const char *path, size_t parts)
 {
     char catalogues[4096];
@@ -674,11 +759,15 @@ static int load(const char *path, size_t parts)
         }
     }
     double done = wall_s();
+    size_t memory = rss_mb(), sets, attached;
+    out.arena = kim_arena_new((size_t)-1);
+    count_sets(es, &sets, &attached);
+    kim_arena_free(out.arena);
     printf("{\"identities\":%zu,\"attachments\":%zu,\"edges\":%zu,\"policies\":%zu,\"statements\":%zu,\"load_s\":%.2f,\"load_mb\":%zu", identities, records_of(es, KIM_ATTACHMENT),
            records_of(es, KIM_EDGE), records_of(es, KIM_POLICY), records_of(es, KIM_STATEMENT), loaded - start, loaded_mb);
     for (size_t p = 0; p < PROVIDERS; p++)
         printf(",\"%s_s\":%.2f,\"%s_identities\":%zu,\"%s_grants\":%zu", names[p], seconds[p], names[p], people[p], names[p], grants[p]);
-    printf(",\"wall_s\":%.2f,\"rss_mb\":%zu}\n", done - start, rss_mb());
+    printf(",\"policy_sets\":%zu,\"attached_statements\":%zu,\"wall_s\":%.2f,\"rss_mb\":%zu}\n", sets, attached, done - start, memory);
     estate_release(es);
     store_close(st);
     return 0;
