@@ -369,9 +369,7 @@ static kim_text part_of(const k8s_asked *asked, uint32_t name, uint32_t namespac
 {
     const k8s_cluster *c = asked->c;
     kim_text only = name != K8S_NONE ? text_map_text(c->names, name) : asked->given_name;
-    kim_text pattern = kim_text_is_absent(only) && !asked->any_name ? asked->type
-                     : kim_text_is_absent(only) ? kim_text_format(arena, "%.*s:*", KIM_PRINT(asked->type))
-                                                : kubernetes_pattern(arena, asked->type, only);
+    kim_text pattern = kim_text_is_absent(only) && !asked->any_name ? asked->type : kubernetes_pattern(arena, asked->type, only);
     bool any_namespace = asked->any_namespace && namespace == K8S_NONE;
     kim_text space = asked->any_namespace && namespace != K8S_NONE ? text_map_text(c->namespaces, namespace) : asked->given_namespace;
     return kubernetes_name_in(arena, asked->cluster_prefix, pattern, space, any_namespace);

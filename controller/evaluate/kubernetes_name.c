@@ -4,6 +4,8 @@
  */
 #include "controller/evaluate/kubernetes_name.h"
 
+#define CLUSTER "k8s:"
+
 static int digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -53,10 +55,9 @@ static kim_text behind(kim_text *rest, char sign, const char *signs)
 
 static int read_cluster(kim_text *text, kubernetes_name *out, kim_error *err)
 {
-    static const char prefix[] = "k8s:";
-    if (!kim_text_starts_with(*text, KIM_TEXT(prefix)))
+    if (!kim_text_starts_with(*text, KIM_TEXT(CLUSTER)))
         return 0;
-    kim_text rest = {text->bytes + sizeof prefix - 1, text->size - (sizeof prefix - 1)};
+    kim_text rest = {text->bytes + sizeof CLUSTER - 1, text->size - (sizeof CLUSTER - 1)};
     out->cluster = up_to(&rest, "/");
     if (rest.size == 0)
         return kim_fail(err, KIM_ERR_INPUT, "resource '%.*s' names a cluster and nothing in it; write k8s:CLUSTER/RESOURCE", KIM_PRINT(*text));
@@ -125,7 +126,10 @@ kim_text kubernetes_pattern(kim_arena *arena, kim_text type, kim_text name)
         return KIM_NO_TEXT;
     put(&at, type);
     *at++ = ':';
-    put_escaped(&at, name, "%");
+    if (kim_text_is_absent(name))
+        *at++ = '*';
+    else
+        put_escaped(&at, name, "%");
     return (kim_text){bytes, (size_t)(at - bytes)};
 }
 
@@ -137,11 +141,11 @@ kim_text kubernetes_name_in(kim_arena *arena, kim_text cluster, kim_text pattern
     if (bytes == NULL)
         return KIM_NO_TEXT;
     if (cluster.size) {
-        put(&at, KIM_TEXT("k8s:"));
+        put(&at, KIM_TEXT(CLUSTER));
         put(&at, cluster);
         *at++ = '/';
     }
-    put(&at, type);
+    put(&at, kim_text_starts_with(pattern, KIM_TEXT(CLUSTER)) ? KIM_TEXT("%6B8s") : type); /* a resource k8s is no cluster */
     if (any_namespace || namespace.size)
         *at++ = '@';
     if (any_namespace)

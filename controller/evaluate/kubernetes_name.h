@@ -29,7 +29,7 @@ typedef struct kubernetes_name {
  * Errors: KIM_ERR_INPUT naming what is wrong, KIM_ERR_NOMEM */
 int kubernetes_name_read(kim_text text, kim_arena *arena, kubernetes_name *out, kim_error *err);
 
-/* TYPE:NAME, as a rule has it. In arena. */
+/* TYPE:NAME, as a rule has it; TYPE:* where the name is absent. In arena. */
 kim_text kubernetes_pattern(kim_arena *arena, kim_text type, kim_text name);
 /* TYPE[:NAME] as a rule has it, in that namespace (absent or empty: none; any: "*") of that cluster (absent: not said). In
  * arena. */

@@ -88,7 +88,8 @@ kim_text k8s_resource(kim_arena *arena, kim_text api_group, kim_text resource, c
     writing w = {bytes};
     if (bytes == NULL)
         return KIM_NO_TEXT;
-    put(&w, or_quotes(whole), whole.size ? "%.@:\"" : "");
+    bool is_prefix = name && !slash && api_group.size == 0 && kim_text_is(whole, "k8s"); /* "k8s:" names a cluster */
+    put(&w, or_quotes(whole), is_prefix ? "k" : whole.size ? "%.@:\"" : "");
     if (api_group.size) {
         *w.at++ = '.';
         put(&w, api_group, "%/@:");

@@ -158,7 +158,8 @@ static int close_array(loader *l, size_t below, uint32_t line, kim_json *out)
     kim_json *items = KIM_NEW_ARRAY(l->arena, kim_json, count + 1);
     if (items == NULL)
         return no_memory(l);
-    memcpy(items, l->values + below, count * sizeof *items);
+    if (count)
+        memcpy(items, l->values + below, count * sizeof *items);
     l->value_count = below;
     *out = (kim_json){.type = KIM_JSON_ARRAY, .line = line, .count = count, .items = items};
     return 0;
@@ -171,7 +172,8 @@ static int close_object(loader *l, size_t below, uint32_t line, kim_json *out)
     kim_json_member *members = KIM_NEW_ARRAY(l->arena, kim_json_member, count + 1);
     if (items == NULL || members == NULL)
         return no_memory(l);
-    memcpy(items, l->values + below, count * sizeof *items);
+    if (count)
+        memcpy(items, l->values + below, count * sizeof *items);
     for (size_t i = 0; i < count; i++)
         members[i] = (kim_json_member){l->names[below + i], &items[i]};
     l->value_count = below;
