@@ -57,9 +57,8 @@ static int ask_resource(k8s_asked *asked, const kubernetes_request *r, kim_arena
     const k8s_cluster *c = asked->c;
     uint32_t groups[2] = {K8S_NONE, text_map_find(c->api_groups, r->api_group)};
     uint32_t resources[3] = {K8S_NONE, K8S_UNKNOWN, K8S_UNKNOWN};
-    uint32_t *cells = KIM_NEW_ARRAY(arena, uint32_t, K8S_CELLS_MAX);
     char *buffer = r->subresource.size ? kim_arena_bytes(arena, r->resource.size + r->subresource.size + 2) : NULL;
-    if (cells == NULL || (r->subresource.size && buffer == NULL))
+    if (r->subresource.size && buffer == NULL)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
     if (r->subresource.size) {
         resources[1] = text_map_find(c->resources, kubernetes_combined(buffer, KIM_TEXT("*"), r->subresource));
@@ -71,9 +70,9 @@ static int ask_resource(k8s_asked *asked, const kubernetes_request *r, kim_arena
         for (int k = 0; k < 3; k++) {
             bool again = (g && groups[g] == groups[0]) || (k && resources[k] == resources[0]) || (k == 2 && resources[2] == resources[1]);
             if (!again && groups[g] != K8S_UNKNOWN && resources[k] != K8S_UNKNOWN)
-                add_cell(asked, cells, groups[g], resources[k]);
+                add_cell(asked, asked->few, groups[g], resources[k]);
         }
-    asked->cells = cells;
+    asked->cells = asked->few;
     return 0;
 }
 
@@ -341,8 +340,7 @@ typedef struct finding {
     evaluator *ev;
     const k8s_asked *asked;
     size_t sure;                    /* rules that allow it as it was asked */
-    uint32_t rules[BECAUSE_MAX];    /* those named in ev->reasons */
-    size_t named;
+    size_t named;                   /* of them, in ev->reasons */
     name_list parts;                /* what of it is allowed, as resources */
     name_list unread;
 } finding;
@@ -353,13 +351,12 @@ static void name_rule(finding *f, uint32_t number, const k8s_binding *binding)
     const k8s_rule *one = &f->asked->c->rules[number];
     const k8s_role *role = &f->asked->c->roles[one->role];
     for (size_t i = 0; i < f->named; i++)
-        if (f->rules[i] == number) {
+        if (f->ev->reasons[i].source == one->source) {
             f->ev->reasons[i].attachment = NULL;
             return;
         }
     if (f->named == BECAUSE_MAX)
         return;
-    f->rules[f->named] = number;
     f->ev->reasons[f->named++] = (because){.layer = role->layer, .policy = role->id, .statement = one->name, .source = one->source,
                                            .attachment = binding->source};
 }
@@ -479,7 +476,6 @@ typedef struct open_search {
     const k8s_asked *asked;
     open_groups *open;
     kim_arena *arena;
-    uint32_t rules[BECAUSE_MAX];
 } open_search;
 
 static void take_open(void *into, uint32_t number, uint32_t name, const k8s_binding *binding)
@@ -497,12 +493,11 @@ static void take_open(void *into, uint32_t number, uint32_t name, const k8s_bind
         name_list_add(&s->open->names, group->name);
     }
     for (size_t i = 0; i < s->open->count; i++)
-        if (s->rules[i] == number)
+        if (s->open->reasons[i].source == c->rules[number].source)
             return;
     if (s->open->reasons == NULL || s->open->count == BECAUSE_MAX)
         return;
     const k8s_role *role = &c->roles[c->rules[number].role];
-    s->rules[s->open->count] = number;
     s->open->reasons[s->open->count++] = (because){.layer = role->layer, .policy = role->id, .statement = c->rules[number].name,
                                                    .source = c->rules[number].source};
 }

@@ -16,7 +16,8 @@ typedef struct k8s_asked {
     const k8s_cluster *c;
     uint32_t verb, name, namespace;   /* K8S_UNKNOWN: no rule or binding names it */
     bool any_name, any_namespace, is_path;
-    const uint32_t *cells;            /* [cell_count] */
+    const uint32_t *cells;            /* [cell_count]: `few`, or in the arena; so it is never copied */
+    uint32_t few[K8S_CELLS_MAX];
     size_t cell_count;
     uint64_t signature;               /* of the cells */
     kim_text type, given_name, given_namespace; /* as written, for what remains open; name absent: none was written */

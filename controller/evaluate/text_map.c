@@ -37,12 +37,21 @@ static uint64_t mix(uint64_t h, uint64_t word)
     return h ^ h >> 32;
 }
 
-/* The last bytes of a text, fewer than eight. */
+/* The last eight bytes of a text, or all of a shorter one, which is not empty; each in a load or two. */
 static uint64_t tail(const char *bytes, size_t size)
 {
-    uint64_t word = 0;
-    memcpy(&word, bytes, size);
-    return word;
+    uint64_t word;
+    uint32_t low, high;
+    if (size >= sizeof word) {
+        memcpy(&word, bytes + size - sizeof word, sizeof word);
+        return word;
+    }
+    if (size >= sizeof low) {
+        memcpy(&low, bytes, sizeof low);
+        memcpy(&high, bytes + size - sizeof high, sizeof high);
+        return low | (uint64_t)high << 32;
+    }
+    return (uint8_t)bytes[0] | (uint64_t)(uint8_t)bytes[size / 2] << 8 | (uint64_t)(uint8_t)bytes[size - 1] << 16;
 }
 
 static uint64_t hash_of(kim_text text, bool nocase)
@@ -54,10 +63,10 @@ static uint64_t hash_of(kim_text text, bool nocase)
         h = mix(h, nocase ? kim_text_fold8(word) : word);
     }
     if (i < text.size) {
-        word = tail(text.bytes + i, text.size - i);
+        word = tail(text.bytes, text.size);
         h = mix(h, nocase ? kim_text_fold8(word) : word);
     }
-    return h ^ h >> 29;
+    return mix(h, 0); /* once more: what the last byte says reached only the upper bits */
 }
 
 uint64_t text_map_hash(kim_text text)
