@@ -167,36 +167,25 @@ static int check_context(const question *q, kim_error *err)
     return 0;
 }
 
-static uint32_t group_number(const k8s_cluster *c, kim_text name, char *buffer)
+static uint32_t group_number(const k8s_cluster *c, kim_text name)
 {
-    static const char prefix[] = "group:";
-    memcpy(buffer, prefix, sizeof prefix - 1);
-    if (name.size)
-        memcpy(buffer + sizeof prefix - 1, name.bytes, name.size);
-    return text_map_find(c->ids, (kim_text){buffer, sizeof prefix - 1 + name.size});
-}
-
-static char *group_buffer(kim_texts groups, kim_arena *arena)
-{
-    size_t longest = 0;
-    for (size_t i = 0; i < groups.count; i++)
-        longest = groups.items[i].size > longest ? groups.items[i].size : longest;
-    return kim_arena_bytes(arena, longest + 8);
+    uint32_t number = text_map_find(c->group_names, name);
+    return number == K8S_UNKNOWN ? K8S_UNKNOWN : c->first_group_subject + number;
 }
 
 int kubernetes_asker_given(const k8s_cluster *c, kim_text user, kim_texts groups, kim_arena *arena, k8s_asker *out, kim_error *err)
 {
-    uint32_t *subjects = KIM_NEW_ARRAY(arena, uint32_t, groups.count + 1);
     kim_text id = kim_text_is_absent(user) ? user : kubernetes_user_id(arena, user);
-    char *buffer = group_buffer(groups, arena);
-    *out = (k8s_asker){.subjects = subjects};
-    if (subjects == NULL || buffer == NULL || (kim_text_is_absent(id) && !kim_text_is_absent(user)))
+    *out = (k8s_asker){.count = 0};
+    uint32_t *subjects = groups.count < K8S_FEW_SUBJECTS ? out->few : KIM_NEW_ARRAY(arena, uint32_t, groups.count + 1);
+    if (subjects == NULL || (kim_text_is_absent(id) && !kim_text_is_absent(user)))
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
+    out->subjects = subjects;
     uint32_t number = kim_text_is_absent(id) ? K8S_UNKNOWN : text_map_find(c->ids, id);
     if (number != K8S_UNKNOWN)
         subjects[out->count++] = number;
     for (size_t i = 0; i < groups.count; i++) {
-        number = group_number(c, groups.items[i], buffer);
+        number = group_number(c, groups.items[i]);
         out->is_master |= kim_text_equal(groups.items[i], MASTERS);
         if (number != K8S_UNKNOWN)
             subjects[out->count++] = number;
@@ -205,14 +194,11 @@ int kubernetes_asker_given(const k8s_cluster *c, kim_text user, kim_texts groups
 }
 
 /* Somebody of the estate, with all groups that it is known to be in, and those given beside them. The list is the
- * state's, until the next walk. */
-static int find_asker(k8s_state *state, const k8s_cluster *c, kim_text id, kim_texts given, kim_arena *arena, k8s_asker *out, kim_error *err)
+ * state's, until the next walk. A full arena: some group may be missing. */
+static void find_asker(k8s_state *state, const k8s_cluster *c, kim_text id, kim_texts given, kim_arena *arena, k8s_asker *out)
 {
     subject_walk w = {.state = state, .c = c, .found = state->found, .round = next_round(state)};
-    char *buffer = group_buffer(given, arena);
     *out = (k8s_asker){.count = 0};
-    if (buffer == NULL)
-        return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
     uint32_t self = text_map_find(c->ids, id);
     meet(&w, self);
     automatic_groups groups = {.count = 0};
@@ -221,7 +207,7 @@ static int find_asker(k8s_state *state, const k8s_cluster *c, kim_text id, kim_t
     for (size_t g = 0; g < groups.count; g++)
         meet(&w, text_map_find(c->ids, groups.ids[g]));
     for (size_t i = 0; i < given.count; i++) {
-        meet(&w, group_number(c, given.items[i], buffer));
+        meet(&w, group_number(c, given.items[i]));
         out->is_master |= kim_text_equal(given.items[i], MASTERS);
     }
     for (size_t at = 0; at < w.count; at++) {
@@ -233,7 +219,6 @@ static int find_asker(k8s_state *state, const k8s_cluster *c, kim_text id, kim_t
     out->is_master |= kim_text_is(id, "group:system:masters") || (c->masters != K8S_UNKNOWN && state->subject_rounds[c->masters] == w.round);
     out->subjects = w.found;
     out->count = w.count;
-    return 0;
 }
 
 static bool may_be_in_more(const k8s_cluster *c, kim_text id)
@@ -620,9 +605,9 @@ static int read_question(evaluator *ev, k8s_state *state, const question *q, k8s
     }
     bool is_group = false;
     kim_text user = r ? q->identity : kubernetes_id_name(id, &is_group);
-    int result;
+    int result = 0;
     if (q->derive && !(r && groups.items))
-        result = find_asker(state, asked->c, id, groups, arena, asker, err);
+        find_asker(state, asked->c, id, groups, arena, asker);
     else if (is_group)
         result = kubernetes_asker_given(asked->c, KIM_NO_TEXT, (kim_texts){&user, 1}, arena, asker, err);
     else
@@ -732,8 +717,7 @@ static int who_can(evaluator *ev, const question *q, who_can_function *found, vo
         k8s_asker asker;
         answer a;
         kim_arena_reset(ev->scratch);
-        if (find_asker(state, asked.c, s->id, groups, ev->scratch, &asker, err) < 0)
-            return -1;
+        find_asker(state, asked.c, s->id, groups, ev->scratch, &asker);
         asker.is_open = q->discover && s->is_open && groups.items == NULL;
         if (decide_for(ev, &asked, &asker, &open, state->listing, &a, err) < 0)
             return -1;
@@ -918,8 +902,7 @@ static int list_cluster(evaluator *ev, listing *l, const question *q, what_can_f
 {
     k8s_asker asker;
     kim_text id = q->identity;
-    if (find_asker(l->state, l->c, id, groups_of_context(q), l->state->listing, &asker, err) < 0)
-        return -1;
+    find_asker(l->state, l->c, id, groups_of_context(q), l->state->listing, &asker);
     if (asker.is_master)
         return list_everything(l, found, user);
     for (size_t i = 0; i < asker.count; i++) {
@@ -927,7 +910,7 @@ static int list_cluster(evaluator *ev, listing *l, const question *q, what_can_f
         for (uint32_t b = 0; b < s->binding_count && !l->failed; b++)
             list_binding(l, &l->c->bindings[s->first_binding + b]);
     }
-    if (l->failed)
+    if (l->failed || kim_arena_is_full(l->state->listing))
         return kim_fail(err, KIM_ERR_NOMEM, "no memory to list what is granted");
     if (l->count)
         qsort(l->rows, l->count, sizeof *l->rows, by_resource);

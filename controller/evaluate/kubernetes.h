@@ -11,6 +11,8 @@
 
 enum { K8S_CELLS_MAX = 6 }; /* of a resource: its group or all, times itself, its subresource of any, or all */
 
+enum { K8S_FEW_SUBJECTS = 12 };
+
 /* What is asked for; the same for everyone who may be asking. */
 typedef struct k8s_asked {
     const k8s_cluster *c;
@@ -26,8 +28,9 @@ typedef struct k8s_asked {
 
 /* Who asks: subjects of the cluster. */
 typedef struct k8s_asker {
-    const uint32_t *subjects; /* [count]: the user and its groups, those that the cluster names */
+    const uint32_t *subjects; /* [count]: the user and its groups, those that the cluster names; `few`, or elsewhere, so never copied */
     size_t count;
+    uint32_t few[K8S_FEW_SUBJECTS];
     bool is_master;           /* in system:masters: nobody is asked */
     bool is_open;             /* may be in more groups than are known */
     bool is_vague;            /* a membership has a condition */

@@ -407,6 +407,10 @@ static int compile_subjects(build *b)
         c->subjects[i].name = kubernetes_id_name(ids[i], &c->subjects[i].is_group);
         if (text_map_add(c->ids, ids[i]) != i)
             return no_memory(b);
+        if (c->subjects[i].is_group && text_map_count(c->group_names) == 0)
+            c->first_group_subject = (uint32_t)i;
+        if (c->subjects[i].is_group && text_map_add(c->group_names, c->subjects[i].name) == UINT32_MAX)
+            return no_memory(b);
     }
     c->subject_count = (uint32_t)count;
     for (size_t at = 0; (r = next_of(b, KIM_IDENTITY, &at)) != NULL;)
@@ -690,7 +694,7 @@ static int find_prefix_sizes(build *b)
 static int open_maps(build *b)
 {
     k8s_cluster *c = b->c;
-    text_map **maps[] = {&c->ids, &c->namespaces, &c->verbs, &c->api_groups, &c->resources, &c->names, &c->paths, &c->prefixes};
+    text_map **maps[] = {&c->ids, &c->group_names, &c->namespaces, &c->verbs, &c->api_groups, &c->resources, &c->names, &c->paths, &c->prefixes};
     bool fine = true;
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
         fine = (*maps[i] = text_map_new(b->arena)) != NULL && fine;

@@ -73,6 +73,8 @@ typedef struct k8s_cluster {
     text_map *ids;               /* of subjects, sorted: numbers are in the order of ids */
     k8s_subject *subjects;       /* [subject_count] */
     uint32_t subject_count;
+    text_map *group_names;       /* of the subjects that are groups: numbered like them, for their ids begin alike */
+    uint32_t first_group_subject;
     text_map *namespaces, *verbs, *api_groups, *resources, *names, *paths, *prefixes;
     k8s_role *roles;             /* [role_count] */
     uint32_t role_count;
