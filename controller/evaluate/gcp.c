@@ -66,6 +66,7 @@ int gcp_ask(gcp_state *s, const question *q, kim_error *err)
     if (kim_text_is_absent(s->permission) || s->too_deep == NULL || s->gap == NULL)
         return no_memory(err);
     s->number = gcp_rules_permission(s->r, s->permission);
+    s->givers = gcp_row(s->r, &s->r->role_rows, s->number);
     s->say_count = 0;
     return 0;
 }
@@ -146,33 +147,66 @@ static int weigh_unread(gcp_state *s, const gcp_binding *b, const term **granted
     return *granted ? 0 : -1;
 }
 
-static int find_grants(gcp_state *s, const term **granted)
+/* What the asker's sets hold on one place. */
+static int weigh_place(gcp_state *s, uint32_t place, const term **granted)
 {
     const gcp_rules *r = s->r;
-    *granted = term_or(s->ev->scratch, s->too_deep, s->gap);
-    for (size_t d = 0; *granted && d < s->rq.depth; d++) {
-        uint32_t place = s->chain[d];
-        if (r->bindings_at[place].count == 0)
-            continue;
-        for (uint32_t i = 0; i < s->asker.count; i++) {
-            uint32_t node = s->asker.reached[i];
-            const gcp_list *held = r->bindings_of[node].count ? gcp_rules_held(r, place, node) : NULL;
-            for (uint32_t k = 0; held && k < held->count; k++)
-                if (weigh_binding(s, &r->bindings[r->held[held->first + k]], s->asker.when[node], granted) < 0)
-                    return -1;
-        }
-        const gcp_list *open = &r->open_at[place];
-        for (uint32_t k = 0; k < open->count; k++) {
-            const gcp_binding *b = &r->bindings[r->open[open->first + k]];
-            if (b->member == UINT32_MAX) {
-                if (weigh_unread(s, b, granted) < 0)
-                    return -1;
-                continue;
-            }
-            const term *member = gcp_asker_in(&s->asker, b->member, &s->rq);
-            if (member == NULL || (member != &term_false && weigh_binding(s, b, member, granted) < 0))
+    for (uint32_t i = 0; i < s->holder_count; i++) {
+        uint32_t node = s->holders[i];
+        const gcp_list *held = gcp_may_hold(&r->marks[node], place) ? gcp_rules_held(r, place, node) : NULL;
+        for (uint32_t k = 0; held && k < held->count; k++) {
+            const gcp_held *one = &r->held[held->first + k];
+            if (gcp_may_matter(s->givers, one->role) && weigh_binding(s, &r->bindings[one->binding], s->asker.when[node], granted) < 0)
                 return -1;
         }
+    }
+    return 0;
+}
+
+/* Bindings of sets that may hold the asker, and policies that nobody read. */
+static int weigh_open(gcp_state *s, uint32_t place, const term **granted)
+{
+    const gcp_rules *r = s->r;
+    const gcp_list *open = &r->open_at[place];
+    for (uint32_t k = 0; k < open->count; k++) {
+        const gcp_binding *b = &r->bindings[r->open[open->first + k]];
+        if (b->member == UINT32_MAX) {
+            if (weigh_unread(s, b, granted) < 0)
+                return -1;
+            continue;
+        }
+        const term *member = gcp_asker_in(&s->asker, b->member, &s->rq);
+        if (member == NULL || (member != &term_false && weigh_binding(s, b, member, granted) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+/* Of the sets that hold the asker those that hold something on the chain, or seem to. */
+static void find_holders(gcp_state *s)
+{
+    gcp_marks chain = {{0}};
+    for (size_t d = 0; d < s->rq.depth; d++) {
+        unsigned word;
+        uint64_t mark = gcp_mark(s->chain[d], &word);
+        chain.words[word] |= mark;
+    }
+    s->holder_count = 0;
+    for (uint32_t i = 0; i < s->asker.count; i++) {
+        const uint64_t *held = s->r->marks[s->asker.reached[i]].words, *on = chain.words;
+        if ((held[0] & on[0]) | (held[1] & on[1]) | (held[2] & on[2]) | (held[3] & on[3]))
+            s->holders[s->holder_count++] = s->asker.reached[i];
+    }
+}
+
+static int find_grants(gcp_state *s, const term **granted)
+{
+    *granted = term_or(s->ev->scratch, s->too_deep, s->gap);
+    find_holders(s);
+    for (size_t d = 0; *granted && d < s->rq.depth; d++) {
+        uint32_t place = s->chain[d];
+        if (s->r->bindings_at[place].count && (weigh_place(s, place, granted) < 0 || weigh_open(s, place, granted) < 0))
+            return -1;
     }
     return *granted ? 0 : -1;
 }
@@ -225,12 +259,13 @@ static const term *rule_denies(const gcp_state *s, const gcp_deny_rule *one)
 static int find_denials(gcp_state *s, const term **denied)
 {
     const gcp_rules *r = s->r;
+    const uint64_t *deniers = gcp_row(r, &r->deny_rows, s->number);
     *denied = r->has_denies ? term_or(s->ev->scratch, s->too_deep, s->gap) : s->gap;
     for (size_t d = 0; *denied && d < s->rq.depth && r->has_denies; d++) {
         gcp_list at = r->denies_at[s->chain[d]];
         for (uint32_t i = 0; i < at.count; i++) {
             const gcp_deny_rule *one = &r->denies[at.first + i];
-            const term *when = rule_denies(s, one);
+            const term *when = gcp_may_matter(deniers, at.first + i) ? rule_denies(s, one) : &term_false;
             if (when == NULL)
                 return -1;
             if (when == &term_false)
@@ -333,10 +368,9 @@ static const kim_text layers[] = {
 /* The part of a role that has the permission. */
 static const kim_statement *part_of(const gcp_state *s, const gcp_role *role)
 {
-    for (size_t i = 0; i < role->part_count; i++)
-        for (size_t k = 0; role->part_count > 1 && k < role->parts[i]->actions.count; k++)
-            if (kim_text_equal(gcp_permission_name(role->parts[i]->actions.items[k], s->ev->scratch), s->permission))
-                return role->parts[i];
+    for (size_t i = 0; role->part_bits && i < role->part_count && s->number != UINT32_MAX; i++)
+        if (gcp_bit(role->part_bits[i], s->number))
+            return role->parts[i];
     return role->part_count ? role->parts[0] : NULL;
 }
 
@@ -420,11 +454,14 @@ void *gcp_state_new(evaluator *ev, const void *compiled, kim_error *err)
 {
     gcp_state *s = calloc(1, sizeof *s);
     const gcp_rules *r = compiled;
-    if (s && gcp_asker_new(&s->asker, &r->graph) == 0) {
+    uint32_t *holders = calloc(r->graph.count + 1, sizeof *holders);
+    if (s && holders && gcp_asker_new(&s->asker, &r->graph) == 0) {
         s->ev = ev;
         s->r = r;
+        s->holders = holders;
         return s;
     }
+    free(holders);
     free(s);
     kim_fail(err, KIM_ERR_NOMEM, "no memory for an evaluator");
     return NULL;
@@ -436,6 +473,7 @@ void gcp_state_free(void *state)
     if (s == NULL)
         return;
     gcp_asker_free(&s->asker);
+    free(s->holders);
     free(s);
 }
 

@@ -26,9 +26,12 @@ typedef struct gcp_state {
     evaluator *ev;
     const gcp_rules *r;
     gcp_asker asker;
+    uint32_t *holders;      /* [holder_count] room for all nodes */
+    uint32_t holder_count;
     gcp_request rq;
     kim_text permission;    /* its one name */
     uint32_t number;        /* of the permission; UINT32_MAX: no role has it */
+    const uint64_t *givers; /* gcp_row of the roles */
     uint32_t chain[KIM_SCOPE_MAX_DEPTH];
     const term *too_deep;   /* what lies further above; &term_false: nothing */
     const term *gap;        /* what could not be read, here or above; &term_false: nothing */

@@ -48,8 +48,8 @@ int gcp_graph_join(gcp_graph *g, uint32_t from, uint32_t to, gcp_edge how)
         g->pending_capacity = capacity;
     }
     how.to = to;
+    how.is_conditional = how.condition || how.hidden || (how.source && (how.source->starts_unix_ms || how.source->expires_unix_ms));
     g->pending[g->pending_count++] = (gcp_pending){from, how};
-    g->has_conditions |= how.condition || how.hidden || (how.source && (how.source->starts_unix_ms || how.source->expires_unix_ms));
     return 0;
 }
 
@@ -217,11 +217,6 @@ static void reach(gcp_asker *a, uint32_t node, const term *when)
     a->when[node] = when;
 }
 
-static bool is_conditional(const gcp_edge *e)
-{
-    return e->condition || e->hidden || (e->source && (e->source->starts_unix_ms || e->source->expires_unix_ms));
-}
-
 /* A membership that begins or ends, by the time of the request. */
 static const term *in_time(const kim_edge *e, const gcp_request *rq)
 {
@@ -275,7 +270,8 @@ static int reach_conditionally(gcp_asker *a, const gcp_request *rq)
 int gcp_asker_set(gcp_asker *a, kim_text principal, const gcp_request *rq, kim_error *err)
 {
     const gcp_graph *g = a->graph;
-    a->member = gcp_member_read(principal, rq->scratch);
+    uint32_t known = gcp_graph_find(g, principal); /* an id says all that its node does */
+    a->member = known == UINT32_MAX ? gcp_member_read(principal, rq->scratch) : g->nodes[known].member;
     if (kim_text_is_absent(a->member.id))
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
     if (!gcp_member_can_ask(&a->member))
@@ -286,7 +282,8 @@ int gcp_asker_set(gcp_asker *a, kim_text principal, const gcp_request *rq, kim_e
         a->stamp = 1;
     }
     a->count = 0;
-    uint32_t node = gcp_graph_find(g, a->member.id);
+    bool some_conditional = false;
+    uint32_t node = known == UINT32_MAX ? gcp_graph_find(g, a->member.id) : known;
     if (node != UINT32_MAX)
         reach(a, node, &term_true);
     kim_text ids[GCP_IMPLIED_MAX];
@@ -301,11 +298,12 @@ int gcp_asker_set(gcp_asker *a, kim_text principal, const gcp_request *rq, kim_e
         const gcp_node *n = &g->nodes[a->reached[next]];
         for (uint32_t i = 0; i < n->up_count; i++) {
             const gcp_edge *e = &g->edges[n->up + i];
-            if (a->stamps[e->to] != a->stamp && !is_conditional(e))
+            some_conditional |= e->is_conditional;
+            if (a->stamps[e->to] != a->stamp && !e->is_conditional)
                 reach(a, e->to, &term_true);
         }
     }
-    if (g->has_conditions && reach_conditionally(a, rq) < 0)
+    if (some_conditional && reach_conditionally(a, rq) < 0)
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for a decision");
     return 0;
 }
@@ -431,7 +429,7 @@ const term *gcp_asker_in(const gcp_asker *asker, uint32_t node, const gcp_reques
             const gcp_edge *e = &g->edges[n->down + i];
             if (!g->nodes[e->to].holds_open || a->seen[e->to] == a->walk)
                 continue;
-            const term *holds_now = is_conditional(e) ? edge_holds(g, e, rq) : &term_true;
+            const term *holds_now = e->is_conditional ? edge_holds(g, e, rq) : &term_true;
             if (holds_now == NULL)
                 return NULL;
             if (holds_now == &term_false) /* under a condition it is followed as if it held: what is in it is not known anyway */

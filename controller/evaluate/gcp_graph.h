@@ -19,9 +19,10 @@ enum { GCP_EVERYONE_NODE = 0, GCP_AUTHENTICATED_NODE = 1 };
 
 typedef struct gcp_edge {
     uint32_t to;
+    bool hidden;                        /* there is a condition that nobody read */
+    bool is_conditional;                /* it does not always hold: hidden, under a condition, or for a while */
     const kim_edge *source;             /* NULL: it follows from names, or from a policy */
     const gcp_condition *condition;     /* of the binding that makes a holder; NULL: none */
-    bool hidden;                        /* there is a condition that nobody read */
 } gcp_edge;
 
 typedef struct gcp_node {
@@ -41,7 +42,6 @@ typedef struct gcp_graph {
     gcp_node *nodes; /* [count] */
     uint32_t count, capacity;
     gcp_edge *edges; /* of `up`, then of `down` */
-    bool has_conditions; /* some edge does not always hold */
 
     /* while it is made */
     struct gcp_pending *pending;

@@ -94,9 +94,10 @@ static int index_holds(gcp_rules *r, size_t most)
     for (r->hold_slots = 64; r->hold_slots < 2 * most; r->hold_slots *= 2)
         ;
     r->holds = KIM_NEW_ARRAY(r->arena, gcp_hold, r->hold_slots);
-    r->held = KIM_NEW_ARRAY(r->arena, uint32_t, most + 1);
+    r->held = KIM_NEW_ARRAY(r->arena, gcp_held, most + 1);
     r->by_node = KIM_NEW_ARRAY(r->arena, uint32_t, most + 1);
-    if (r->holds == NULL || r->held == NULL || r->by_node == NULL)
+    r->marks = KIM_NEW_ARRAY(r->arena, gcp_marks, r->graph.count + 1);
+    if (r->holds == NULL || r->held == NULL || r->by_node == NULL || r->marks == NULL)
         return -1;
     for (int pass = 0; pass < 2; pass++) { /* counted, then placed */
         for (uint32_t i = 0; i < r->binding_count; i++) {
@@ -106,10 +107,13 @@ static int index_holds(gcp_rules *r, size_t most)
             size_t at = hold_slot(r, hold_key(b->place, b->member));
             gcp_list *held = &r->holds[at].bindings, *of = &r->bindings_of[b->member];
             if (pass == 1) {
-                r->held[held->first++] = i; /* set back below */
+                r->held[held->first++] = (gcp_held){i, b->role}; /* set back below */
                 r->by_node[of->first + of->count] = i;
             } else {
                 r->holds[at].key = hold_key(b->place, b->member);
+                unsigned word;
+                uint64_t mark = gcp_mark(b->place, &word);
+                r->marks[b->member].words[word] |= mark;
                 held->count++;
             }
             of->count++;
@@ -151,6 +155,47 @@ static int index_open(gcp_rules *r)
     return 0;
 }
 
+/* ---- rows ---- */
+
+static int make_rows(gcp_rules *r, gcp_rows *rows, size_t of)
+{
+    enum { ROWS_MAX_WORDS = 8 * 1024 * 1024 };
+    size_t words = of / 64 + 1, count = (size_t)text_map_count(r->permissions) + 1;
+    if (words > ROWS_MAX_WORDS / count)
+        return 0;
+    *rows = (gcp_rows){KIM_NEW_ARRAY(r->arena, uint64_t, words * count), words};
+    return rows->bits ? 0 : -1;
+}
+
+/* permissions: bits by their numbers; NULL: all, and those without a number. */
+static void add_to_rows(const gcp_rules *r, gcp_rows *rows, uint32_t item, const uint64_t *permissions, const uint64_t *less)
+{
+    size_t count = (size_t)text_map_count(r->permissions) + 1;
+    uint64_t bit = UINT64_C(1) << item % 64;
+    for (size_t p = 0; permissions == NULL && p < count; p++)
+        rows->bits[p * rows->words + item / 64] |= bit;
+    for (size_t w = 0; permissions && w < r->words; w++)
+        for (uint64_t left = permissions[w] & ~(less ? less[w] : 0); left; left &= left - 1)
+            rows->bits[(w * 64 + (size_t)__builtin_ctzll(left)) * rows->words + item / 64] |= bit;
+}
+
+static int index_permissions(gcp_rules *r)
+{
+    uint32_t roles = text_map_count(r->role_names);
+    if (make_rows(r, &r->role_rows, roles) < 0 || make_rows(r, &r->deny_rows, r->deny_count) < 0)
+        return -1;
+    for (uint32_t i = 0; r->role_rows.bits && i < roles; i++)
+        add_to_rows(r, &r->role_rows, i, r->roles[i].permissions, NULL);
+    for (uint32_t i = 0; r->deny_rows.bits && i < r->deny_count; i++) {
+        const gcp_deny_rule *one = &r->denies[i];
+        bool all = one->unread.size || one->denied.globs || one->denied.bits == NULL;
+        add_to_rows(r, &r->deny_rows, i, all ? NULL : one->denied.bits, one->spared.bits);
+        if (!all) /* one that no role has is for its patterns to say */
+            r->deny_rows.bits[text_map_count(r->permissions) * r->deny_rows.words + i / 64] |= UINT64_C(1) << i % 64;
+    }
+    return 0;
+}
+
 /* A gap at a place stands for all that lies below it; of several the first is named. */
 static int index_gaps(gcp_rules *r)
 {
@@ -174,5 +219,5 @@ int gcp_rules_lay_out(gcp_rules *r, const gcp_bound *bounds)
         return -1;
     if (sort_bindings(r) < 0 || sort_denies(r) < 0 || sort_bounds(r, bounds) < 0 || index_holds(r, r->binding_count) < 0)
         return -1;
-    return index_open(r) < 0 ? -1 : index_gaps(r);
+    return index_open(r) < 0 || index_permissions(r) < 0 ? -1 : index_gaps(r);
 }

@@ -229,9 +229,32 @@ static int number_permissions(maker *m, const gcp_role *role)
     for (size_t i = 0; i < role->part_count; i++)
         for (size_t k = 0; k < role->parts[i]->actions.count; k++) {
             kim_text name = gcp_permission_name(role->parts[i]->actions.items[k], m->r->arena);
-            if (kim_text_is_absent(name) || text_map_add(m->r->permissions, name) == UINT32_MAX)
+            if (kim_text_is_absent(name))
                 return -1;
+            if (gcp_rules_permission(m->r, name) == UINT32_MAX && text_map_add(m->r->permissions, kim_text_copy(m->r->arena, name)) == UINT32_MAX)
+                return -1; /* copies lie side by side: names are looked up in every decision */
         }
+    return 0;
+}
+
+static int read_bits(gcp_rules *r, gcp_role *role)
+{
+    bool several = role->part_count > 1;
+    uint64_t *bits = KIM_NEW_ARRAY(r->arena, uint64_t, r->words * (several ? role->part_count + 1 : 1));
+    role->part_bits = several && bits ? (const uint64_t **)kim_arena_array(r->arena, role->part_count, sizeof *role->part_bits) : NULL;
+    if (bits == NULL || (several && role->part_bits == NULL))
+        return -1;
+    for (size_t p = 0; p < role->part_count; p++) {
+        uint64_t *of_part = bits + (several ? (p + 1) * r->words : 0);
+        for (size_t k = 0; k < role->parts[p]->actions.count; k++) {
+            uint32_t number = gcp_rules_permission(r, gcp_permission_name(role->parts[p]->actions.items[k], r->arena));
+            bits[number / 64] |= UINT64_C(1) << number % 64;
+            of_part[number / 64] |= UINT64_C(1) << number % 64;
+        }
+        if (several)
+            role->part_bits[p] = of_part;
+    }
+    role->permissions = bits;
     return 0;
 }
 
@@ -260,15 +283,8 @@ static int read_roles(maker *m)
         gcp_role *role = &r->roles[i];
         if (role->unread.size)
             continue;
-        uint64_t *bits = KIM_NEW_ARRAY(r->arena, uint64_t, r->words);
-        if (bits == NULL)
+        if (read_bits(r, role) < 0)
             return -1;
-        for (size_t p = 0; p < role->part_count; p++)
-            for (size_t k = 0; k < role->parts[p]->actions.count; k++) {
-                uint32_t number = gcp_rules_permission(r, gcp_permission_name(role->parts[p]->actions.items[k], r->arena));
-                bits[number / 64] |= UINT64_C(1) << number % 64;
-            }
-        role->permissions = bits;
     }
     return 0;
 }

@@ -19,6 +19,7 @@ typedef struct gcp_role {
     const uint64_t *permissions; /* bits by number; NULL: nobody read the role */
     kim_text unread;             /* why, in words */
     const kim_statement **parts; /* [part_count] its statements */
+    const uint64_t **part_bits;  /* [part_count] the permissions of each; NULL: there is one */
     size_t part_count;
 } gcp_role;
 
@@ -80,11 +81,27 @@ typedef struct gcp_bound {
     const kim_attachment *attachment;
 } gcp_bound;
 
+/* A binding, and its role: most are passed over by that alone. */
+typedef struct gcp_held {
+    uint32_t binding, role;
+} gcp_held;
+
 /* What a node holds on a place: bindings. */
 typedef struct gcp_hold {
     uint64_t key;                   /* place << 32 | node */
     gcp_list bindings;              /* gcp_rules.held */
 } gcp_hold;
+
+/* A bit for each of the places where a node holds something; several places share one. */
+typedef struct gcp_marks {
+    uint64_t words[4];
+} gcp_marks;
+
+/* For each permission (and, last, for those without a number) a bitset of what may matter to it. */
+typedef struct gcp_rows {
+    uint64_t *bits;                 /* NULL: there were too many; everything may */
+    size_t words;                   /* of a row */
+} gcp_rows;
 
 /* What could not be read, on a place or (GCP_NOWHERE) anywhere. */
 typedef struct gcp_gap {
@@ -109,13 +126,16 @@ typedef struct gcp_rules {
     gcp_boundary_rule *boundary_rules;
     gcp_bound *bounds;              /* by node */
     uint32_t bound_count;
-    uint32_t *members, *places, *held;
+    uint32_t *members, *places;
+    gcp_held *held;
+    gcp_rows role_rows, deny_rows;  /* of roles that may give it; of deny rules that may deny it */
     gcp_hold *holds;                /* [hold_slots] open addressing; an empty one has no bindings */
     size_t hold_slots;
     gcp_list *bindings_at, *denies_at, *open_at;  /* [tree.count]; open_at: of `open` */
     uint32_t *open;                 /* bindings of open sets, and policies that were not read */
     gcp_list *bounds_of;            /* [graph.count] */
     gcp_list *bindings_of;          /* [graph.count] of `by_node` */
+    gcp_marks *marks;               /* [graph.count] of the places where it holds something */
     uint32_t *by_node;
     uint32_t *open_bounds;          /* bounds whose principals are an open set */
     uint32_t open_bound_count;
@@ -147,6 +167,34 @@ bool gcp_covers(const gcp_cover *cover, uint32_t number, kim_text name, bool *un
 
 /* All arrays that are indexed by place or node, of what was read. bounds: [bound_count], not sorted. -1: no memory. */
 int gcp_rules_lay_out(gcp_rules *r, const gcp_bound *bounds);
+
+/* The row of a permission; NULL: there are none. */
+static inline const uint64_t *gcp_row(const gcp_rules *r, const gcp_rows *rows, uint32_t number)
+{
+    size_t at = number == UINT32_MAX ? text_map_count(r->permissions) : number;
+    return rows->bits ? rows->bits + at * rows->words : NULL;
+}
+
+static inline bool gcp_may_matter(const uint64_t *row, uint32_t number)
+{
+    return row == NULL || gcp_bit(row, number);
+}
+
+/* A bit of a place. */
+static inline uint64_t gcp_mark(uint32_t place, unsigned *word)
+{
+    uint32_t h = place * UINT32_C(0x9E3779B1);
+    *word = h >> 30;
+    return UINT64_C(1) << (h >> 24 & 63);
+}
+
+/* False: it surely holds nothing there. */
+static inline bool gcp_may_hold(const gcp_marks *marks, uint32_t place)
+{
+    unsigned word;
+    uint64_t bit = gcp_mark(place, &word);
+    return marks->words[word] & bit;
+}
 
 /* What a node holds on a place; NULL: nothing. */
 const gcp_list *gcp_rules_held(const gcp_rules *r, uint32_t place, uint32_t node);

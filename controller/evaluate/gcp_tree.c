@@ -74,7 +74,7 @@ uint32_t gcp_tree_find(const gcp_tree *tree, kim_text name, kim_arena *scratch)
         return found;
     kim_text other = settled(tree, name, scratch);
     found = other.bytes == name.bytes ? UINT32_MAX : text_map_find(tree->names, other);
-    return found != UINT32_MAX ? found : find_alias(tree, other);
+    return found != UINT32_MAX || text_map_count(tree->aliases) == 0 ? found : find_alias(tree, other);
 }
 
 uint32_t gcp_tree_above(const gcp_tree *tree, kim_text name, kim_arena *scratch)
@@ -86,7 +86,7 @@ uint32_t gcp_tree_above(const gcp_tree *tree, kim_text name, kim_arena *scratch)
             cut--;
         at.size = cut;
         uint32_t found = at.size > 2 ? text_map_find(tree->names, at) : UINT32_MAX;
-        if (found == UINT32_MAX && at.size > 2)
+        if (found == UINT32_MAX && at.size > 2 && text_map_count(tree->aliases))
             found = find_alias(tree, at);
         if (found != UINT32_MAX)
             return found;
@@ -100,7 +100,9 @@ uint32_t gcp_tree_add(gcp_tree *tree, kim_text name)
     uint32_t found = gcp_tree_find(tree, name, tree->arena);
     if (found != GCP_NOWHERE)
         return found;
-    kim_text own = settled(tree, name, tree->arena);
+    kim_text own = kim_text_copy(tree->arena, settled(tree, name, tree->arena));
+    if (own.bytes == NULL)
+        return GCP_NOWHERE;
     uint32_t number = text_map_add(tree->names, own);
     if (number == UINT32_MAX)
         return GCP_NOWHERE;
