@@ -80,6 +80,21 @@ static const engine *engine_of_resource(const estate *es, kim_text resource)
     return NULL;
 }
 
+/* By how an action is written: "s3:GetObject", "Microsoft.Compute/virtualMachines/read", "storage.objects.get", "get". NULL:
+ * no provider of the estate writes so, or a profile that names its actions as it likes is there too. */
+static const engine *engine_of_action(const estate *es, kim_text action)
+{
+    bool has_colon = action.size && memchr(action.bytes, ':', action.size), has_slash = action.size && memchr(action.bytes, '/', action.size);
+    bool has_dot = action.size && memchr(action.bytes, '.', action.size);
+    const char *provider = has_slash ? "azure" : has_colon ? "aws" : has_dot ? "gcp" : "kubernetes";
+    size_t count;
+    const kim_record *items = estate_records(es, KIM_PROFILE, &count);
+    for (size_t i = 0; i < count; i++)
+        if (engine_find(es, items[i].profile.id) == &neutral_engine)
+            return NULL;
+    return action.size && estate_find(es, KIM_PROFILE, kim_text_of(provider)) ? engine_find(es, kim_text_of(provider)) : NULL;
+}
+
 /* The one engine of all profiles; NULL: there are several, or none. names: all of them, for people. */
 static const engine *engine_of_profiles(const estate *es, kim_arena *arena, kim_text *names)
 {
@@ -99,7 +114,7 @@ static const engine *engine_of_profiles(const estate *es, kim_arena *arena, kim_
     return several ? NULL : only;
 }
 
-/* The question's own provider; else the estate's only one; else the identity's, or the resource's. */
+/* The question's own provider; else the estate's only one; else the identity's, the resource's or the action's. */
 static const engine *engine_for(const evaluator *ev, const question *q, kim_error *err)
 {
     kim_text names;
@@ -116,6 +131,8 @@ static const engine *engine_for(const evaluator *ev, const question *q, kim_erro
     if (who)
         return engine_of_scope(who->scope);
     const engine *e = engine_of_resource(ev->es, q->resource);
+    if (e == NULL)
+        e = engine_of_action(ev->es, q->action);
     if (e == NULL && names.size == 0)
         return &aws_engine; /* an estate of documents alone */
     if (e == NULL)

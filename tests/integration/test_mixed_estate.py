@@ -55,8 +55,13 @@ def test_who_can_is_asked_of_the_provider_whose_resource_it_is(ask):
     assert [a["identity"] for a in ask("who-can", "Microsoft.Compute/virtualMachines/read", SUBSCRIPTION)[1]["answers"]] == [DEV]
 
 
-def test_where_neither_tells_the_provider_must_be_said(ask):
-    status, error = ask("who-can", "s3:ListAllMyBuckets", "*")
+def test_an_action_tells_its_provider_where_the_resource_does_not(ask):
+    assert [a["identity"] for a in ask("who-can", "s3:ListAllMyBuckets", "*")[1]["answers"]] == [ANN]
+    assert [a["identity"] for a in ask("who-can", "Microsoft.Compute/virtualMachines/read", SUBSCRIPTION.upper())[1]["answers"]] == [DEV]
+
+
+def test_where_nothing_tells_the_provider_must_be_said(ask):
+    status, error = ask("who-can", "list", "*")
     assert status == 4 and "the estate has several providers (aws, azure); say which is meant: --provider" in error
     assert [a["identity"] for a in ask("who-can", "s3:ListAllMyBuckets", "*", "--provider", "aws")[1]["answers"]] == [ANN]
 
