@@ -201,14 +201,14 @@ static void find_holders(gcp_state *s)
 
 static int find_grants(gcp_state *s, const term **granted)
 {
-    *granted = term_or(s->ev->scratch, s->too_deep, s->gap);
+    *granted = &term_false;
     find_holders(s);
-    for (size_t d = 0; *granted && d < s->rq.depth; d++) {
+    for (size_t d = 0; d < s->rq.depth; d++) {
         uint32_t place = s->chain[d];
         if (s->r->bindings_at[place].count && (weigh_place(s, place, granted) < 0 || weigh_open(s, place, granted) < 0))
             return -1;
     }
-    return *granted ? 0 : -1;
+    return 0;
 }
 
 /* ---- denials ---- */
@@ -260,8 +260,8 @@ static int find_denials(gcp_state *s, const term **denied)
 {
     const gcp_rules *r = s->r;
     const uint64_t *deniers = gcp_row(r, &r->deny_rows, s->number);
-    *denied = r->has_denies ? term_or(s->ev->scratch, s->too_deep, s->gap) : s->gap;
-    for (size_t d = 0; *denied && d < s->rq.depth && r->has_denies; d++) {
+    *denied = &term_false;
+    for (size_t d = 0; d < s->rq.depth && r->has_denies; d++) {
         gcp_list at = r->denies_at[s->chain[d]];
         for (uint32_t i = 0; i < at.count; i++) {
             const gcp_deny_rule *one = &r->denies[at.first + i];
@@ -275,7 +275,7 @@ static int find_denials(gcp_state *s, const term **denied)
                 return -1;
         }
     }
-    return *denied ? 0 : -1;
+    return 0;
 }
 
 /* ---- boundaries ---- */
@@ -349,12 +349,6 @@ static int find_boundaries(gcp_state *s, const term **within)
         if (member == NULL || (member != &term_false && weigh_bound(s, bound, member, &all) < 0))
             return -1;
     }
-    if (all.blocked != &term_false) { /* it may lie below what a boundary holds, or another boundary hold it */
-        const term *unseen = term_or(scratch, s->too_deep, s->gap);
-        all.eligible = unseen ? term_or(scratch, all.eligible, unseen) : NULL;
-    }
-    if (all.eligible == NULL)
-        return -1;
     *within = term_or(scratch, all.eligible, term_not(scratch, all.blocked));
     return *within ? 0 : -1;
 }
@@ -414,6 +408,18 @@ static void explain_denied(gcp_state *s, const term *granted, const term *denied
     }
 }
 
+/* What was not seen may grant what is not granted, and deny what is. NULL without memory. */
+static const term *with_unseen(const gcp_state *s, const term *all, const term *denied)
+{
+    kim_arena *scratch = s->ev->scratch;
+    if ((s->too_deep == &term_false && s->gap == &term_false) || term_settle(denied)->kind == TERM_TRUE)
+        return all;
+    if (is_never(all))
+        return term_or(scratch, s->too_deep, s->gap);
+    const term *hidden = s->r->has_denies ? term_or(scratch, s->too_deep, s->gap) : s->gap;
+    return hidden ? term_and(scratch, all, term_not(scratch, hidden)) : NULL;
+}
+
 static int decide(gcp_state *s, answer *out, kim_error *err)
 {
     const term *granted, *denied, *within;
@@ -422,6 +428,7 @@ static int decide(gcp_state *s, answer *out, kim_error *err)
         return no_memory(err);
     const term *eligible = term_and(scratch, granted, within);
     const term *all = eligible ? term_and(scratch, eligible, term_not(scratch, denied)) : NULL;
+    all = all ? with_unseen(s, all, denied) : NULL;
     if (all == NULL || kim_arena_is_full(scratch))
         return no_memory(err);
     answer_from_term(s->ev, all, out);
