@@ -737,7 +737,8 @@ static int load(const char *path, size_t parts)
     double start = wall_s();
     snprintf(catalogues, sizeof catalogues, "%s/catalogue", getenv("KIM_DATA_DIR") ? getenv("KIM_DATA_DIR") : "etc");
     store *st = store_open(path, 0, &err);
-    estate *es = st ? estate_load(st, catalogues, &err) : NULL;
+    int64_t at_unix_ms;
+    estate *es = st ? estate_load(st, catalogues, &at_unix_ms, &err) : NULL;
     if (es == NULL)
         die(path, &err);
     double loaded = wall_s();

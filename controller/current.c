@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * current.c - build beside, then swap a pointer.
+ * current.c - build beside, from what changed, then swap a pointer.
  *
  * An estate never changes, so those who ask hold the one that they began with, and the last of them
  * ends it. Nobody waits for a build but the next build.
@@ -23,6 +23,7 @@ struct current {
     int64_t delay_ms;
     pthread_mutex_t building; /* one build at a time */
     uint64_t built;           /* the store's publication number that it was built at */
+    int64_t built_at_unix_ms; /* the store's last publication when it was read */
     pthread_mutex_t lock;     /* of all below */
     pthread_cond_t woken;
     estate *in_force;         /* changed under both locks */
@@ -66,7 +67,8 @@ int current_build(current *cu, bool even_of_nothing, kim_error *err)
     int result = store_published(cu->st, &number, err);
     if (result == 0 && (number != cu->built || (even_of_nothing && !cu->in_force))) {
         result = store_sources(cu->st, KIM_NO_TEXT, latest, &at_unix_ms, err);
-        if (result == 0 && !(built = estate_load(cu->st, cu->catalogues_dir, err)))
+        if (result == 0 && !(built = cu->in_force ? estate_reload(cu->st, cu->in_force, &cu->built_at_unix_ms, err)
+                                                     : estate_load(cu->st, cu->catalogues_dir, &cu->built_at_unix_ms, err)))
             result = -1;
     }
     if (built) {

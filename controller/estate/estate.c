@@ -2,7 +2,9 @@
  *
  * estate.c - records copied into one arena, sorted by their keys, found by a hash of their ids.
  *
- * Sorting is what makes an answer independent of the order in which records came.
+ * Sorting is what makes an answer independent of the order in which records came. A newer estate may be built
+ * from an older one and what changed: types of which nothing changed are the older one's own arrays, and
+ * texts stay where they are, so it holds the older one.
  */
 #include "controller/estate/estate.h"
 
@@ -15,17 +17,19 @@
 #include "controller/estate/order.h"
 #include "controller/evaluate/catalogue.h"
 
-enum { CATALOGUES = 8 };
+enum { CATALOGUES = 8, ANCESTORS_MAX = 64, GARBAGE_SHARE = 4 };
 
 typedef struct shelf {
     kim_record *items; /* [count] */
     size_t count, capacity;
+    bool is_borrowed;  /* it is the older estate's */
     uint32_t *by_id;   /* open hash of index + 1; scope, identity, resource, policy */
     size_t by_id_size;
 } shelf;
 
 struct estate_builder {
     estate *es;
+    shelf dropped[KIM_RECORD_TYPES]; /* keys alone count */
     kim_text last_scope;
     kim_record last[KIM_RECORD_TYPES]; /* the one before of each type: often it says the same */
 };
@@ -34,10 +38,13 @@ struct estate {
     atomic_size_t holders;
     kim_arena *arena;
     shelf shelves[KIM_RECORD_TYPES];
+    estate *before;                  /* held; NULL: built of records alone */
+    shelf changed[KIM_RECORD_TYPES]; /* records whose keys differ from before's */
+    size_t ancestors, garbage_bytes; /* of those held: how many, and what of them nothing shows any more */
     const char *catalogues_dir;
     bool is_complete;
     pthread_mutex_t lock; /* guards derived */
-    struct { void *made; void (*end)(void *); } derived[ESTATE_SLOTS];
+    struct { void *made; void (*end)(void *); } derived[ESTATE_SLOTS]; /* end NULL: it is the older estate's */
 };
 
 /* ---- catalogues: read once for the whole process ---- */
@@ -90,20 +97,47 @@ const catalogue *estate_catalogue(const estate *es, kim_text provider)
 
 /* ---- building ---- */
 
+static void shelf_free(shelf *s)
+{
+    if (s->is_borrowed)
+        return;
+    free(s->items);
+    free(s->by_id);
+}
+
 static void estate_free(estate *es)
 {
     if (es == NULL)
         return;
     for (int i = 0; i < ESTATE_SLOTS; i++)
-        if (es->derived[i].made)
+        if (es->derived[i].made && es->derived[i].end)
             es->derived[i].end(es->derived[i].made);
     for (int t = 0; t < KIM_RECORD_TYPES; t++) {
-        free(es->shelves[t].items);
-        free(es->shelves[t].by_id);
+        shelf_free(&es->shelves[t]);
+        shelf_free(&es->changed[t]);
     }
     pthread_mutex_destroy(&es->lock);
     kim_arena_free(es->arena);
+    estate_release(es->before);
     free(es);
+}
+
+static estate_builder *new_builder(kim_error *err)
+{
+    estate_builder *builder = calloc(1, sizeof *builder);
+    estate *es = calloc(1, sizeof *es);
+    if (es)
+        es->arena = kim_arena_new(SIZE_MAX);
+    if (builder == NULL || es == NULL || es->arena == NULL) {
+        free(es);
+        free(builder);
+        kim_fail(err, KIM_ERR_NOMEM, "no memory for an estate");
+        return NULL;
+    }
+    pthread_mutex_init(&es->lock, NULL);
+    atomic_init(&es->holders, 1);
+    builder->es = es;
+    return builder;
 }
 
 estate_builder *estate_builder_new(const char *catalogues_dir, kim_error *err)
@@ -114,22 +148,31 @@ estate_builder *estate_builder_new(const char *catalogues_dir, kim_error *err)
             *err = local;
         return NULL;
     }
-    estate_builder *builder = calloc(1, sizeof *builder);
-    estate *es = calloc(1, sizeof *es);
-    if (es)
-        es->arena = kim_arena_new(SIZE_MAX);
-    if (builder == NULL || es == NULL || es->arena == NULL) {
-        kim_arena_free(es ? es->arena : NULL);
-        free(es);
-        free(builder);
-        kim_fail(err, KIM_ERR_NOMEM, "no memory for an estate");
+    estate_builder *builder = new_builder(err);
+    if (builder && catalogues_dir)
+        builder->es->catalogues_dir = kim_text_copy(builder->es->arena, kim_text_of(catalogues_dir)).bytes;
+    return builder;
+}
+
+bool estate_may_change(const estate *es)
+{
+    size_t bytes = 0;
+    for (int t = 0; t < KIM_RECORD_TYPES; t++)
+        bytes += es->shelves[t].count * sizeof(kim_record);
+    return es->ancestors < ANCESTORS_MAX && es->garbage_bytes <= bytes / GARBAGE_SHARE;
+}
+
+estate_builder *estate_builder_from(estate *before, kim_error *err)
+{
+    estate_builder *builder = new_builder(err);
+    if (builder == NULL)
         return NULL;
-    }
-    pthread_mutex_init(&es->lock, NULL);
-    atomic_init(&es->holders, 1);
-    if (catalogues_dir)
-        es->catalogues_dir = kim_text_copy(es->arena, kim_text_of(catalogues_dir)).bytes;
-    builder->es = es;
+    estate *es = builder->es;
+    es->before = estate_hold(before);
+    es->catalogues_dir = before->catalogues_dir;
+    es->is_complete = before->is_complete;
+    es->ancestors = before->ancestors + 1;
+    es->garbage_bytes = before->garbage_bytes;
     return builder;
 }
 
@@ -143,6 +186,8 @@ void estate_builder_free(estate_builder *builder)
     if (builder == NULL)
         return;
     estate_free(builder->es);
+    for (int t = 0; t < KIM_RECORD_TYPES; t++)
+        shelf_free(&builder->dropped[t]);
     free(builder);
 }
 
@@ -288,13 +333,13 @@ static bool tells_more(const kim_coverage *one, const kim_coverage *other)
     return kim_text_compare(one->why, other->why) > 0;
 }
 
-int estate_builder_add(estate_builder *builder, const kim_record *record, kim_error *err)
+static int put(estate_builder *builder, shelf *shelves, const kim_record *record, kim_error *err)
 {
     if (record->type == KIM_USAGE)
         return 0;
     if ((int)record->type <= 0 || (int)record->type >= KIM_RECORD_TYPES)
         return kim_fail(err, KIM_ERR_INPUT, "record type %d is none of kim's", (int)record->type);
-    shelf *s = &builder->es->shelves[record->type];
+    shelf *s = &shelves[record->type];
     kim_arena *arena = builder->es->arena;
     if (s->count == s->capacity && !grow_shelf(s))
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for another record");
@@ -307,6 +352,16 @@ int estate_builder_add(estate_builder *builder, const kim_record *record, kim_er
         return kim_fail(err, KIM_ERR_NOMEM, "no memory for another record");
     s->items[s->count++] = builder->last[record->type] = copy;
     return 0;
+}
+
+int estate_builder_add(estate_builder *builder, const kim_record *record, kim_error *err)
+{
+    return put(builder, builder->es->shelves, record, err);
+}
+
+int estate_builder_drop(estate_builder *builder, const kim_record *record, kim_error *err)
+{
+    return put(builder, builder->dropped, record, err);
 }
 
 /* What stays of two records with one key, of which `later` came later. */
@@ -334,10 +389,14 @@ static void settle_all(kim_arena *arena, shelf *s)
 
 static uint64_t hash_text(kim_text text)
 {
-    uint64_t h = UINT64_C(1469598103934665603);
-    for (size_t i = 0; i < text.size; i++)
-        h = (h ^ (unsigned char)text.bytes[i]) * UINT64_C(1099511628211);
-    return h ^ h >> 32;
+    uint64_t h = text.size;
+    for (size_t at = 0; at < text.size; at += 8) {
+        uint64_t word = 0;
+        memcpy(&word, text.bytes + at, text.size - at < 8 ? text.size - at : 8);
+        h = (h ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        h ^= h >> 32;
+    }
+    return h ^ h >> 29;
 }
 
 static bool index_ids(shelf *s)
@@ -374,28 +433,126 @@ static void trim(shelf *s)
     }
 }
 
-static bool build_shelf(estate *es, kim_record_type type)
+/* ---- from an older estate ---- */
+
+/* Walks two sorted rows as one. */
+typedef struct pair_walk {
+    const shelf *one, *other;
+    size_t at, other_at;
+} pair_walk;
+
+/* The next of both rows, NULL where a row has none of that key; false at their end. */
+static bool next_pair(pair_walk *w, const kim_record **one, const kim_record **other)
+{
+    *one = w->at < w->one->count ? &w->one->items[w->at] : NULL;
+    *other = w->other_at < w->other->count ? &w->other->items[w->other_at] : NULL;
+    int order = *one && *other ? order_compare(*one, *other) : *one ? -1 : 1;
+    if (order > 0)
+        *one = NULL;
+    if (order < 0)
+        *other = NULL;
+    w->at += *one != NULL;
+    w->other_at += *other != NULL;
+    return *one || *other;
+}
+
+/* What is put and what is dropped, as one sorted row of keys. */
+static bool note_changed(const shelf *put, const shelf *dropped, shelf *changed)
+{
+    const kim_record *one, *other;
+    pair_walk w = {.one = put, .other = dropped};
+    while (next_pair(&w, &one, &other)) {
+        if (changed->count == changed->capacity && !grow_shelf(changed))
+            return false;
+        changed->items[changed->count++] = one ? *one : *other;
+    }
+    return true;
+}
+
+/* How many of the older records come before this one. */
+static size_t place_of(const shelf *older, size_t from, const kim_record *record)
+{
+    size_t high = older->count;
+    while (from < high) {
+        size_t middle = from + (high - from) / 2;
+        if (order_compare(&older->items[middle], record) < 0)
+            from = middle + 1;
+        else
+            high = middle;
+    }
+    return from;
+}
+
+static void append(shelf *s, const kim_record *items, size_t count)
+{
+    if (count)
+        memcpy(s->items + s->count, items, count * sizeof *items);
+    s->count += count;
+}
+
+/* The older records but those whose keys changed, and what is put in their places. */
+static bool join_older(const shelf *older, const shelf *put, const shelf *changed, shelf *out)
+{
+    size_t at = 0, next = 0;
+    *out = (shelf){.capacity = older->count + put->count, .items = malloc((older->count + put->count + 1) * sizeof *out->items)};
+    if (out->items == NULL)
+        return false;
+    for (size_t i = 0; i < changed->count; i++) {
+        size_t place = place_of(older, at, &changed->items[i]);
+        append(out, older->items + at, place - at);
+        at = place + (place < older->count && order_compare(&older->items[place], &changed->items[i]) == 0);
+        if (next < put->count && order_compare(&put->items[next], &changed->items[i]) == 0)
+            append(out, &put->items[next++], 1);
+    }
+    append(out, older->items + at, older->count - at);
+    return true;
+}
+
+/* The type's shelf: the older one's where nothing changed. */
+static bool settle_shelf(estate *es, kim_record_type type, shelf *dropped)
+{
+    const shelf *older = &es->before->shelves[type];
+    shelf put = es->shelves[type], *changed = &es->changed[type];
+    if (!order_sort(dropped->items, dropped->count) || !note_changed(&put, dropped, changed))
+        return false;
+    if (changed->count == 0) {
+        shelf_free(&put);
+        es->shelves[type] = *older;
+        es->shelves[type].is_borrowed = true;
+        return true;
+    }
+    bool fine = join_older(older, &put, changed, &es->shelves[type]);
+    shelf_free(&put);
+    es->garbage_bytes += older->count * sizeof *older->items;
+    return fine;
+}
+
+static bool build_shelf(estate *es, kim_record_type type, shelf *dropped)
 {
     shelf *s = &es->shelves[type];
     if (!order_sort(s->items, s->count))
         return false;
     settle_all(es->arena, s);
+    if (es->before && !settle_shelf(es, type, dropped))
+        return false;
+    if (s->is_borrowed)
+        return true;
     trim(s);
     return s->count == 0 || !has_id(type) || index_ids(s);
 }
 
 estate *estate_build(estate_builder *builder, kim_error *err)
 {
-    estate *es = builder->es;
-    builder->es = NULL;
+    estate *es = builder->es, *built = NULL;
+    bool fine = true;
+    for (int t = 1; t < KIM_RECORD_TYPES && fine; t++)
+        fine = build_shelf(es, (kim_record_type)t, &builder->dropped[t]);
+    if (!fine || kim_arena_is_full(es->arena))
+        kim_fail(err, KIM_ERR_NOMEM, "no memory for an estate's index");
+    else
+        built = es, builder->es = NULL;
     estate_builder_free(builder);
-    for (int t = 1; t < KIM_RECORD_TYPES; t++)
-        if (!build_shelf(es, (kim_record_type)t) || kim_arena_is_full(es->arena)) {
-            estate_free(es);
-            kim_fail(err, KIM_ERR_NOMEM, "no memory for an estate's index");
-            return NULL;
-        }
-    return es;
+    return built;
 }
 
 estate *estate_hold(estate *es)
@@ -447,4 +604,31 @@ void *estate_derived(estate *es, unsigned place, estate_make_function *make, voi
     void *made = es->derived[place].made;
     pthread_mutex_unlock(&es->lock);
     return made;
+}
+
+void *estate_derived_already(estate *es, unsigned place)
+{
+    pthread_mutex_lock(&es->lock);
+    void *made = es->derived[place].made;
+    pthread_mutex_unlock(&es->lock);
+    return made;
+}
+
+void estate_derive(estate *es, unsigned place, void *made, void (*end)(void *))
+{
+    pthread_mutex_lock(&es->lock);
+    es->derived[place].made = made;
+    es->derived[place].end = end;
+    pthread_mutex_unlock(&es->lock);
+}
+
+estate *estate_before(const estate *es)
+{
+    return es->before;
+}
+
+const kim_record *estate_changed(const estate *es, kim_record_type type, size_t *count)
+{
+    *count = es->changed[type].count;
+    return es->changed[type].items;
 }

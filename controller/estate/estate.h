@@ -3,7 +3,8 @@
  * estate.h - everything known at one moment, interned and indexed in memory.
  *
  * An estate is built from records once and never changes: whoever asks holds a reference, and a newer
- * one takes its place beside it. Usage is not in it (the store answers for that).
+ * one takes its place beside it, built anew or from the older one and what changed. Usage is not in it (the
+ * store answers for that).
  */
 #ifndef KIM_ESTATE_H
 #define KIM_ESTATE_H
@@ -23,6 +24,14 @@ int estate_builder_add(estate_builder *builder, const kim_record *record, kim_er
 /* What is not in the records does not exist, rather than not being known: a case says all there is. */
 void estate_builder_set_complete(estate_builder *builder);
 void estate_builder_free(estate_builder *builder); /* NULL is fine */
+
+/* For a newer estate: what is not added or dropped is as in `before`, which the result holds. All that the sources
+ * say of a key is added once one of them says something new: the older record counts no more. */
+estate_builder *estate_builder_from(estate *before, kim_error *err);
+/* Nobody states this record any more, unless it is added too; of it the key counts. Errors: as of adding */
+int estate_builder_drop(estate_builder *builder, const kim_record *record, kim_error *err);
+/* Is another one from it worth while? What a chain of estates holds and shows no more is bounded. */
+bool estate_may_change(const estate *es);
 
 /* Takes the builder, even on failure. NULL with err: KIM_ERR_NOMEM, KIM_ERR_LIMIT */
 estate *estate_build(estate_builder *builder, kim_error *err);
@@ -51,5 +60,13 @@ const char *estate_catalogues_dir(const estate *es); /* as given to the builder;
 enum { ESTATE_SLOTS = 16 };
 typedef void *estate_make_function(estate *es, kim_error *err);
 void *estate_derived(estate *es, unsigned place, estate_make_function *make, void (*end)(void *), kim_error *err);
+void *estate_derived_already(estate *es, unsigned place); /* NULL: nobody asked */
+/* Before others know the estate: what an older one's derived thing became. end NULL: it is the older one's own. */
+void estate_derive(estate *es, unsigned place, void *made, void (*end)(void *));
+
+/* The older estate that it was built from; NULL: none. */
+estate *estate_before(const estate *es);
+/* What differs from it, by type: records as they are now, or as they were dropped. In the order of keys. */
+const kim_record *estate_changed(const estate *es, kim_record_type type, size_t *count);
 
 #endif

@@ -381,6 +381,11 @@ static void *compile(estate *es, kim_error *err)
     return rules_compile(es, err);
 }
 
+static void *change(const void *before, estate *es)
+{
+    return rules_change(before, es);
+}
+
 static kim_text first_unread(const void *compiled)
 {
     return rules_first_unread(compiled);
@@ -391,6 +396,7 @@ const engine aws_engine = {
     .scope_prefix = "aws:",
     .compile = compile,
     .forget = rules_free,
+    .change = change,
     .state_new = aws_state_new,
     .state_free = aws_state_free,
     .decide = aws_decide,

@@ -15,6 +15,10 @@ typedef struct key_table key_table;
 key_table *key_table_new(kim_arena *arena);
 /* The number of a key, made where it is new. UINT32_MAX without memory. */
 uint32_t key_table_add(key_table *keys, kim_text name);
+/* Its own keys from now on. NULL without memory. */
+key_table *key_table_copy(const key_table *keys, kim_arena *arena);
+/* Was it written in several ways? Then which comes first depends on all who wrote it. */
+bool key_table_is_mixed(const key_table *keys, uint32_t key);
 uint32_t key_table_find(const key_table *keys, kim_text name); /* UINT32_MAX: no rule mentions it */
 uint32_t key_table_count(const key_table *keys);
 kim_text key_table_name(const key_table *keys, uint32_t key); /* lower case */

@@ -46,6 +46,29 @@ const void *engine_compiled(const engine *e, estate *es, kim_error *err)
     return estate_derived(es, slot_of(e), e->compile, e->forget, err);
 }
 
+static bool is_touched(const engine *e, const estate *es)
+{
+    for (int type = 1; type < KIM_RECORD_TYPES; type++) {
+        size_t count;
+        const kim_record *items = estate_changed(es, (kim_record_type)type, &count);
+        for (size_t i = 0; i < count; i++)
+            if (engine_reads(e, items[i].scope))
+                return true;
+    }
+    return false;
+}
+
+void evaluate_carry(estate *es)
+{
+    for (unsigned i = 0; i < ENGINES && estate_before(es); i++) {
+        void *compiled = estate_derived_already(estate_before(es), i), *changed = NULL;
+        if (compiled && !is_touched(engines[i], es))
+            estate_derive(es, i, compiled, NULL);
+        else if (compiled && engines[i]->change && (changed = engines[i]->change(compiled, es)))
+            estate_derive(es, i, changed, engines[i]->forget);
+    }
+}
+
 void *engine_state(const engine *e, evaluator *ev, kim_error *err)
 {
     unsigned slot = slot_of(e);

@@ -23,6 +23,10 @@ typedef struct engine {
      * NULL with err: KIM_ERR_NOMEM. What cannot be understood stays in it as unread, it is no error. */
     void *(*compile)(estate *es, kim_error *err);
     void (*forget)(void *compiled);
+    /* The same for a newer estate (estate_before, estate_changed) of which records of its own changed, from what was
+     * compiled of the older one, which stays. NULL: compile it anew. May be missing. What was compiled also serves
+     * newer estates of which nothing of its own changed: questions look into the estate that it was made of. */
+    void *(*change)(const void *before, estate *es);
     /* Scratch of one evaluator, made at its first question to this engine; NULL with err. Both may be missing. */
     void *(*state_new)(evaluator *ev, const void *compiled, kim_error *err);
     void (*state_free)(void *state);

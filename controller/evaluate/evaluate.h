@@ -66,6 +66,10 @@ typedef struct answer {
     kim_texts unread;        /* what was not known */
 } answer;
 
+/* Of an estate that was built from an older one, before others know it: what was worked out for all askers of
+ * the older one goes on to be used where nothing of it changed, or is changed in the places that did. */
+void evaluate_carry(estate *es);
+
 typedef struct evaluator evaluator;
 /* Holds a reference to the estate. NULL with err: KIM_ERR_NOMEM */
 evaluator *evaluator_new(estate *es, kim_error *err);

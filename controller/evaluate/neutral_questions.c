@@ -115,7 +115,7 @@ static int ask_each(who_walk *walk, who_can_function *found, void *user, kim_err
 {
     size_t count;
     const neutral *c = walk->w.c;
-    const kim_record *items = estate_records(walk->w.ev->es, KIM_IDENTITY, &count);
+    const kim_record *items = estate_records(c->es, KIM_IDENTITY, &count);
     kim_text last = KIM_NO_TEXT;
     for (size_t i = 0; i < count; i++) {
         uint32_t node = c->askers[i];

@@ -6,42 +6,11 @@
  * scope, else any of that id.
  */
 #include "controller/evaluate/engine.h"
-#include "controller/evaluate/rules.h"
+#include "controller/evaluate/rules_parts.h"
 
 #include <stdlib.h>
 
 #include <kim/limits.h>
-
-struct rules {
-    estate *es; /* borrowed: the estate owns its rules */
-    kim_arena *arena;
-    key_table *keys;
-    text_map *patterns;
-    text_map *resource_texts, *condition_texts; /* with a letter before them: have they variables? */
-    const arn_pattern **resources;              /* by the numbers of resource_texts */
-    const aws_condition **conditions;
-    size_t resource_room, condition_room;
-    rule *all;
-    size_t count;
-    policy_rules *policies; /* [policy_count], by scope and id */
-    text_map *policy_names; /* "SCOPE\nID", then one number each */
-    text_map *policy_ids;   /* ID to the first of that id */
-    uint32_t *first_of_id;
-    text_map *missing_ids;  /* policies that are attached, and of which nothing came */
-    const policy_rules **missing;
-    size_t missing_room;
-    text_map *holder_ids, *level_ids, *target_ids, *account_ids;
-    holder *holders;
-    level *levels;
-    target *targets;
-    uint32_t *roles;        /* [role_slots] an open hash of roles by account and name: a holder's number + 1 */
-    size_t role_slots;
-    text_map *set_texts;    /* the policies of a set, as bytes of their addresses */
-    policy_set *sets;       /* [set_room] by the numbers of set_texts */
-    size_t set_room;
-    bool has_endpoints, has_objects;
-    kim_text first_unread;
-};
 
 const estate *rules_estate(const rules *r) { return r->es; }
 const key_table *rules_keys(const rules *r) { return r->keys; }
@@ -243,7 +212,7 @@ static void note_unread(rules *r, kim_text policy, const kim_statement *s, kim_t
         r->first_unread = kim_text_format(r->arena, "policy %.*s: %.*s", KIM_PRINT(policy), KIM_PRINT(why));
 }
 
-static int compile_rule(rules *r, const policy_rules *policy, const kim_statement *s, rule *out)
+int rules_compile_one(rules *r, const policy_rules *policy, const kim_statement *s, rule *out)
 {
     bool has_variables = policy->source && kim_text_is(policy->source->version, "2012-10-17");
     *out = (rule){.policy = policy, .source = s, .effect = (int8_t)s->effect, .unread = s->unread,
@@ -319,7 +288,7 @@ static uint32_t *number_policies(rules *r, const kim_record *items, size_t count
 }
 
 /* The arena aligns to less. */
-static rule *aligned_rules(kim_arena *arena, size_t count)
+rule *rules_room(kim_arena *arena, size_t count)
 {
     uintptr_t at = (uintptr_t)kim_arena_array(arena, count + 1, sizeof(rule));
     return at ? (rule *)((at + _Alignof(rule) - 1) / _Alignof(rule) * _Alignof(rule)) : NULL;
@@ -333,7 +302,7 @@ static int compile_policies(rules *r)
     size_t most = policy_count + statement_count + 1;
     r->policies = KIM_NEW_ARRAY(r->arena, policy_rules, most);
     r->first_of_id = KIM_NEW_ARRAY(r->arena, uint32_t, most);
-    r->all = aligned_rules(r->arena, statement_count);
+    r->all = rules_room(r->arena, statement_count);
     if (r->policies == NULL || r->first_of_id == NULL || r->all == NULL)
         return -1;
     for (size_t i = 0; i < policy_count; i++) {
@@ -363,15 +332,20 @@ static int compile_policies(rules *r)
     }
     for (size_t i = 0; i < statement_count; i++) {
         policy_rules *p = of[i] == UINT32_MAX ? NULL : &r->policies[of[i]];
-        if (p && compile_rule(r, p, &items[i].statement, (rule *)(p->rules + p->count++)) < 0)
+        if (p && rules_compile_one(r, p, &items[i].statement, (rule *)(p->rules + p->count++)) < 0)
             return -1;
     }
     return 0;
 }
 
+uint32_t rules_policy_number(const rules *r, kim_text scope, kim_text id, kim_arena *scratch)
+{
+    return text_map_find(r->policy_names, qualified(scratch, scope, id));
+}
+
 static const policy_rules *find_policy(const rules *r, kim_text scope, kim_text id, kim_arena *scratch)
 {
-    uint32_t number = text_map_find(r->policy_names, qualified(scratch, scope, id));
+    uint32_t number = rules_policy_number(r, scope, id, scratch);
     return number != UINT32_MAX ? &r->policies[number] : rules_policy(r, id);
 }
 
@@ -425,7 +399,7 @@ static void gather(gathering *g, const policy_rules *policy)
     g->items[g->count++] = policy;
 }
 
-static bool fill_set(rules *r, const policy_rules *const *items, size_t count, policy_set *set)
+bool rules_fill_set(rules *r, const policy_rules *const *items, size_t count, policy_set *set)
 {
     rule_range *ranges = KIM_NEW_ARRAY(r->arena, rule_range, count);
     size_t used = 0;
@@ -476,7 +450,7 @@ static uint32_t intern_set(rules *r, const gathering *g)
         return UINT32_MAX;
     memcpy(items, g->items, text.size);
     number = text_map_add(r->set_texts, (kim_text){(const char *)items, text.size});
-    bool fine = number != UINT32_MAX && room_for_set(r, number) && fill_set(r, items, g->count, &r->sets[number]);
+    bool fine = number != UINT32_MAX && room_for_set(r, number) && rules_fill_set(r, items, g->count, &r->sets[number]);
     return fine ? number : UINT32_MAX;
 }
 
@@ -881,6 +855,27 @@ void rules_free(void *derived)
     kim_arena_free(r->arena);
 }
 
+/* Which sets a policy is in: what a change of it touches. */
+static int index_sets(rules *r)
+{
+    size_t policies = rules_policies(r), sets = rules_sets(r), total = 0;
+    r->set_starts = KIM_NEW_ARRAY(r->arena, uint32_t, policies + 2);
+    for (size_t s = 1; s < sets; s++)
+        total += r->sets[s].count;
+    r->set_members = KIM_NEW_ARRAY(r->arena, uint32_t, total + 1);
+    if (r->set_starts == NULL || r->set_members == NULL)
+        return -1;
+    for (size_t s = 1; s < sets; s++)
+        for (uint32_t i = 0; i < r->sets[s].count; i++)
+            r->set_starts[r->sets[s].items[i]->number + 2]++;
+    for (size_t p = 1; p <= policies; p++)
+        r->set_starts[p + 1] += r->set_starts[p];
+    for (size_t s = 1; s < sets; s++) /* starts move to the ends, which are the next ones' */
+        for (uint32_t i = 0; i < r->sets[s].count; i++)
+            r->set_members[r->set_starts[r->sets[s].items[i]->number + 1]++] = (uint32_t)s;
+    return 0;
+}
+
 static int hang(rules *r)
 {
     size_t count;
@@ -904,7 +899,7 @@ rules *rules_compile(estate *es, kim_error *err)
             *maps[i] = text_map_new(arena);
     }
     if (r == NULL || kim_arena_is_full(arena) || compile_policies(r) < 0 || number_all(r) < 0 || start_sets(r) < 0 || hang(r) < 0 ||
-        (know_all(r), join_groups(r)) < 0 || index_roles(r) < 0) {
+        (know_all(r), join_groups(r)) < 0 || index_roles(r) < 0 || index_sets(r) < 0) {
         kim_arena_free(arena);
         kim_fail(err, KIM_ERR_NOMEM, "no memory to ready the estate's statements");
         return NULL;

@@ -128,6 +128,8 @@ typedef struct rules rules;
 
 /* Of the records of AWS's scopes. NULL with err: KIM_ERR_NOMEM */
 rules *rules_compile(estate *es, kim_error *err);
+/* Of a newer estate, from what was compiled of the older one, which stays; NULL: to be compiled anew. */
+rules *rules_change(const rules *before, estate *es);
 void rules_free(void *r);
 /* The estate's, compiled by the first who asks. NULL with err: KIM_ERR_NOMEM */
 const rules *rules_of(estate *es, kim_error *err);

@@ -129,6 +129,24 @@ static uint32_t find(const text_map *map, kim_text text, uint64_t h)
     return UINT32_MAX;
 }
 
+text_map *text_map_copy(const text_map *map, kim_arena *arena)
+{
+    text_map *copy = KIM_NEW(arena, text_map);
+    kim_text *texts = KIM_NEW_ARRAY(arena, kim_text, map->capacity + 1);
+    uint64_t *slots = KIM_NEW_ARRAY(arena, uint64_t, map->slot_count + 1);
+    if (copy == NULL || texts == NULL || slots == NULL)
+        return NULL;
+    *copy = *map;
+    copy->arena = arena;
+    copy->texts = texts;
+    copy->slots = slots;
+    if (map->count)
+        memcpy(texts, map->texts, map->count * sizeof *texts);
+    if (map->slot_count)
+        memcpy(slots, map->slots, map->slot_count * sizeof *slots);
+    return copy;
+}
+
 uint32_t text_map_find(const text_map *map, kim_text text)
 {
     return find(map, text, hash(map, text));

@@ -11,6 +11,8 @@ typedef struct text_map text_map;
 
 text_map *text_map_new(kim_arena *arena);
 text_map *text_map_new_nocase(kim_arena *arena); /* texts that differ in ASCII case alone are one */
+/* The same texts with the same numbers; what is added to one the other does not have. The texts are not copied. */
+text_map *text_map_copy(const text_map *map, kim_arena *arena);
 /* The number of the text, from 0; a new one is the count before. The text is not copied. UINT32_MAX
  * without memory. */
 uint32_t text_map_add(text_map *map, kim_text text);

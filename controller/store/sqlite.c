@@ -73,6 +73,10 @@ static const char schema[] =
     " spent_by blob) without rowid;"
     "insert into meta values('published', 0), ('published_ms', 0);";
 
+/* What files of this version may lack: an older kim leaves it as it is, and keeps it up. New records are the
+ * newest: the index grows at its end. */
+static const char late_schema[] = "create index if not exists record_from on record(from_ms);";
+
 /* ---- SQLite, said in our words ---- */
 
 int sqlite_fail(kim_error *err, sqlite3 *db, const char *what)
@@ -271,6 +275,8 @@ static int set_up(store *st, int64_t max_bytes, kim_error *err)
                         "%s: written by a newer kim (schema %lld, this one knows %d); start that one",
                         st->path, (long long)version, SCHEMA_VERSION);
     if (version == 0 && make_schema(st, err) < 0)
+        return -1;
+    if (execute(db, late_schema, "cannot make the tables", err) < 0)
         return -1;
     return read_text_key(st, err) < 0 ? -1 : usage_set_up(st, err);
 }

@@ -450,19 +450,39 @@ int store_publish(store *st, const store_mark *mark, uint64_t generation, uint64
     return write_end(st, publish(st, mark, generation, count, digest, at_unix_ms, err), err);
 }
 
-int store_published(store *st, uint64_t *number, kim_error *err)
+/* sql: of a statement that gives one number. */
+static int read_number(connection *c, const char *sql, int64_t *out, kim_error *err)
+{
+    sqlite3_stmt *read = kept_statement(c, sql, err);
+    int result = read ? step(read, err) : -1;
+    if (result > 0)
+        *out = sqlite3_column_int64(read, 0);
+    if (read)
+        sqlite3_reset(read);
+    return result < 0 ? -1 : 0;
+}
+
+static const char published_sql[] = "select value from meta where name='published'";
+static const char published_at_sql[] = "select value from meta where name='published_ms'";
+
+static int read_meta(store *st, const char *sql, int64_t *out, kim_error *err)
 {
     connection *c = read_begin(st, err);
     if (!c)
         return -1;
-    sqlite3_stmt *read = kept_statement(c, "select value from meta where name='published'", err);
-    int result = read ? step(read, err) : -1;
-    if (result > 0)
-        *number = (uint64_t)sqlite3_column_int64(read, 0);
-    if (read)
-        sqlite3_reset(read);
+    int result = read_number(c, sql, out, err);
     read_end(st, c);
-    return result < 0 ? -1 : 0;
+    return result;
+}
+
+int store_published(store *st, uint64_t *number, kim_error *err)
+{
+    return read_meta(st, published_sql, (int64_t *)number, err);
+}
+
+int store_published_at(store *st, int64_t *at_unix_ms, kim_error *err)
+{
+    return read_meta(st, published_at_sql, at_unix_ms, err);
 }
 
 /* ---- reading ---- */
@@ -486,21 +506,26 @@ static const char history_sql[] =
     " and r.bytes is not null)"
     " order by 7, 3, 4";
 
+static store_record record_of(sqlite3_stmt *walk)
+{
+    return (store_record){
+        .type = (kim_record_type)sqlite3_column_int(walk, 0),
+        .scope = column_text(walk, 1),
+        .agent = column_text(walk, 2),
+        .stream = column_text(walk, 3),
+        .bytes = sqlite3_column_blob(walk, 4),
+        .size = (size_t)sqlite3_column_bytes(walk, 4),
+        .generation = (uint64_t)sqlite3_column_int64(walk, 5),
+        .from_unix_ms = sqlite3_column_int64(walk, 6),
+        .to_unix_ms = sqlite3_column_int64(walk, 7),
+    };
+}
+
 static int walk_records(sqlite3_stmt *walk, store_record_function *each, void *context, kim_error *err)
 {
     int result;
     while ((result = step(walk, err)) > 0) {
-        store_record record = {
-            .type = (kim_record_type)sqlite3_column_int(walk, 0),
-            .scope = column_text(walk, 1),
-            .agent = column_text(walk, 2),
-            .stream = column_text(walk, 3),
-            .bytes = sqlite3_column_blob(walk, 4),
-            .size = (size_t)sqlite3_column_bytes(walk, 4),
-            .generation = (uint64_t)sqlite3_column_int64(walk, 5),
-            .from_unix_ms = sqlite3_column_int64(walk, 6),
-            .to_unix_ms = sqlite3_column_int64(walk, 7),
-        };
+        store_record record = record_of(walk);
         if ((result = each(context, &record, err)) != 0)
             break;
     }
@@ -533,6 +558,89 @@ int store_records(store *st, const store_filter *filter, store_record_function *
     result = walk_records(walk, each, context, err);
 done:
     sqlite3_finalize(walk);
+    read_end(st, c);
+    return result;
+}
+
+/* ---- what changed ---- */
+
+static const char changed_keys_sql[] =
+    "select scope, type, key from record where from_ms>?1 union select scope, type, key from past where to_ms>?1 limit ?2";
+/* Which sources speak of a scope is looked up in the index, one step a source. */
+static const char current_of_key_sql[] =
+    "with recursive s(x) as (select min(source) from record where scope=?1 union all"
+    " select (select min(source) from record where scope=?1 and source>s.x) from s where s.x is not null)"
+    " select " COLUMNS("0") " from s join record r on r.scope=?1 and r.source=s.x and r.type=?2 and r.key=?3"
+    " join text t on t.id=r.scope join source o on o.id=r.source where r.bytes is not null order by r.id";
+static const char last_of_key_sql[] =
+    "select " COLUMNS("r.to_ms") JOINED("past") "where r.scope=?1 and r.type=?2 and r.key=?3 order by r.to_ms desc limit 1";
+
+static int walk_key(sqlite3_stmt *walk, sqlite3_stmt *key, store_record_function *each, void *context, bool *found, kim_error *err)
+{
+    sqlite3_reset(walk);
+    sqlite3_bind_int64(walk, 1, sqlite3_column_int64(key, 0));
+    sqlite3_bind_int64(walk, 2, sqlite3_column_int64(key, 1));
+    bind_blob(walk, 3, sqlite3_column_blob(key, 2), (size_t)sqlite3_column_bytes(key, 2));
+    int result;
+    *found = false;
+    while ((result = step(walk, err)) > 0) {
+        store_record record = record_of(walk);
+        *found = true;
+        if ((result = each(context, &record, err)) != 0)
+            break;
+    }
+    sqlite3_reset(walk);
+    return result;
+}
+
+static int count_keys(sqlite3_stmt *keys, size_t *count, kim_error *err)
+{
+    int result;
+    for (*count = 0; (result = step(keys, err)) > 0;)
+        ++*count;
+    sqlite3_reset(keys);
+    return result;
+}
+
+static int walk_changes(connection *c, int64_t since_unix_ms, size_t most, store_record_function *each, void *context, kim_error *err)
+{
+    sqlite3_stmt *keys = new_statement(c, changed_keys_sql, err), *now = keys ? new_statement(c, current_of_key_sql, err) : NULL;
+    sqlite3_stmt *then = now ? new_statement(c, last_of_key_sql, err) : NULL;
+    size_t count = 0;
+    int result = -1;
+    if (then) {
+        sqlite3_bind_int64(keys, 1, since_unix_ms);
+        sqlite3_bind_int64(keys, 2, (int64_t)most + 1);
+        result = count_keys(keys, &count, err);
+    }
+    if (result == 0 && count > most)
+        result = 1;
+    while (result == 0 && (result = step(keys, err)) > 0) {
+        bool found;
+        result = walk_key(now, keys, each, context, &found, err);
+        if (result == 0 && !found)
+            result = walk_key(then, keys, each, context, &found, err);
+        if (result != 0)
+            break;
+    }
+    sqlite3_finalize(keys);
+    sqlite3_finalize(now);
+    sqlite3_finalize(then);
+    return result;
+}
+
+int store_changes(store *st, int64_t since_unix_ms, size_t most, store_record_function *each, void *context,
+                  int64_t *until_unix_ms, kim_error *err)
+{
+    connection *c = read_begin(st, err);
+    if (!c)
+        return -1;
+    int64_t until = 0;
+    int result = read_number(c, published_at_sql, &until, err);
+    if (result == 0)
+        result = walk_changes(c, since_unix_ms, most, each, context, err);
+    if (result == 0)
+        *until_unix_ms = until;
     read_end(st, c);
     return result;
 }

@@ -152,6 +152,18 @@ int store_history(store *st, kim_text scope, kim_record_type type,
  * number is out of date. */
 int store_published(store *st, uint64_t *number, kim_error *err);
 
+/* What was published since: each key of which some version began or ended after that moment. Where some source
+ * still states it, one call for each of them, as it is now, in the order of store_records; else one, as it was
+ * last, with to_unix_ms set. 0 for since_unix_ms is no moment: read all there is instead.
+ *
+ * most   of keys; past them nothing is called back, and 1 is returned: it is better to read all
+ * until  set to the last publication that the walk sees: since_unix_ms for the next one
+ * As with all walks: a result other than 0 ends it and is returned. */
+int store_changes(store *st, int64_t since_unix_ms, size_t most, store_record_function *each, void *context,
+                  int64_t *until_unix_ms, kim_error *err);
+/* The time of the last publication that changed something; 0: there was none. */
+int store_published_at(store *st, int64_t *at_unix_ms, kim_error *err);
+
 /* ---- reading: usage ---- */
 
 /* Which usage to read; absent texts ask for all. Naming the scope too makes it quicker. */

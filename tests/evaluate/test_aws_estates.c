@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_aws_estates - what holds for every estate of AWS, on random ones: who-can and can agree, the sets of
- * actions are those that the statements say one by one, the order of records never matters, and memory that
- * runs out is an error and no answer.
+ * actions are those that the statements say one by one, the order of records never matters, an estate from an
+ * older one and what changed is the one built anew, and memory that runs out is an error and no answer.
  */
 #include "tests/support/cmocka.h"
 
@@ -426,6 +426,204 @@ static void action_sets_are_what_the_statements_say_whoever_asks_for_how_many(vo
     }
 }
 
+/* ---- an older estate, and what changed ---- */
+
+enum { STEPS = 8 };
+
+/* A broker beside the cloud: what changes of the one leaves the other as it is. */
+static void add_broker(void)
+{
+    static const kim_text who = {"group:cell", 10}, action = {"publish", 7}, topic = {"plant/+/cmd", 11};
+    kim_text plant = KIM_TEXT("ot:plant");
+    add(plant, (kim_record){.type = KIM_SCOPE, .as_scope = {.id = plant, .kind = KIM_TEXT("plant")}});
+    add(plant, (kim_record){.type = KIM_PROFILE, .profile = {.id = KIM_TEXT("broker"), .combining = KIM_TEXT("deny-overrides"), .default_effect = KIM_DENY, .wildcard = KIM_TEXT("mqtt")}});
+    add(plant, (kim_record){.type = KIM_POLICY, .policy = {.id = KIM_TEXT("acl")}});
+    add(plant, (kim_record){.type = KIM_STATEMENT, .statement = {.policy = KIM_TEXT("acl"), .effect = KIM_ALLOW, .actions = {&action, 1}, .resources = {&topic, 1}, .subjects = {&who, 1}}});
+    add(plant, (kim_record){.type = KIM_ATTACHMENT, .attachment = {.policy = KIM_TEXT("acl"), .layer = KIM_TEXT("statements")}});
+    for (unsigned i = 0; i < 4; i++) {
+        kim_text robot = text("robot-%s%u", "", i);
+        add(plant, (kim_record){.type = KIM_IDENTITY, .identity = {.id = robot, .kind = KIM_DEVICE}});
+        if (i % 2)
+            add(plant, (kim_record){.type = KIM_EDGE, .edge = {.kind = KIM_MEMBER_OF, .from = robot, .to = who}});
+    }
+}
+
+static bool same_key(const kim_record *a, const kim_record *b)
+{
+    uint8_t one[KIM_RECORD_KEY_BYTES], other[KIM_RECORD_KEY_BYTES];
+    kim_record_key(a, one);
+    kim_record_key(b, other);
+    return a->type == b->type && memcmp(one, other, sizeof one) == 0;
+}
+
+/* Changes a record, ends it, or says it once more, as another source might. */
+static kim_record change_something(void)
+{
+    static const char *const actions[] = {"s3:*", "s3:Put*", "sts:*", "ec2:*", "*"};
+    static const char *const conditions[] = {"{\"Bool\":{\"aws:SecureTransport\":\"false\"}}", "{\"StringEquals\":{\"AWS:username\":\"u1\"}}", "{\"NumericLessThan\":{\"s3:max-keys\":\"9\"}}",
+                                             "{\"Broken\":{\"x\":\"y\"}}"};
+    size_t at = below((unsigned)record_count);
+    while (below(3) && records[at].type != KIM_STATEMENT)
+        at = below((unsigned)record_count);
+    kim_record before = records[at];
+    switch (below(5)) {
+    case 0:
+        records[at] = records[--record_count];
+        break;
+    case 1:
+        if (record_count < RECORDS_MAX)
+            records[record_count++] = before;
+        break;
+    default:
+        if (before.type == KIM_STATEMENT) {
+            records[at].statement.effect = below(4) ? KIM_ALLOW : KIM_DENY;
+            records[at].statement.actions = SOME(actions, 2);
+            records[at].statement.not_actions = (kim_texts){NULL, 0};
+            records[at].statement.condition = below(2) ? (kim_condition){KIM_TEXT("aws"), kim_text_of(conditions[below(4)])} : (kim_condition){KIM_NO_TEXT, KIM_NO_TEXT};
+        } else if (before.type == KIM_ATTACHMENT) {
+            records[at].attachment.eligible = !before.attachment.eligible;
+        } else if (before.type == KIM_POLICY) {
+            records[at].policy.version = before.policy.version.size ? KIM_NO_TEXT : KIM_TEXT("2012-10-17");
+        } else if (before.type == KIM_IDENTITY) {
+            records[at].identity.name = text("name-%s%u", "", below(100));
+        }
+    }
+    return before;
+}
+
+/* All that is stated of a key goes in; a key that nobody states any more is dropped. */
+static void tell(estate_builder *builder, const kim_record *changed)
+{
+    kim_error err = {0};
+    bool is_stated = false;
+    for (size_t i = 0; i < record_count; i++)
+        if (same_key(&records[i], changed)) {
+            is_stated = true;
+            assert_int_equal(estate_builder_add(builder, &records[i], &err), 0);
+        }
+    if (!is_stated)
+        assert_int_equal(estate_builder_drop(builder, changed, &err), 0);
+}
+
+static void assert_same_records(estate *one, estate *other)
+{
+    kim_error err = {0};
+    for (int type = 1; type < KIM_RECORD_TYPES; type++) {
+        size_t count, other_count;
+        const kim_record *items = estate_records(one, (kim_record_type)type, &count), *others = estate_records(other, (kim_record_type)type, &other_count);
+        assert_int_equal(count, other_count);
+        for (size_t i = 0; i < count; i++) {
+            kim_bytes a = {0}, b = {0};
+            assert_int_equal(kim_record_encode(&items[i], &a, &err), 0);
+            assert_int_equal(kim_record_encode(&others[i], &b, &err), 0);
+            assert_int_equal(a.size, b.size);
+            assert_memory_equal(a.data, b.data, a.size);
+            kim_bytes_free(&a);
+            kim_bytes_free(&b);
+        }
+    }
+}
+
+static int add_up(void *user, kim_text who, const granted_set *what)
+{
+    uint64_t *sum = user;
+    for (size_t i = 0; i < 300; i++)
+        *sum = (*sum ^ what->granted[i] ^ what->conditional[i] << 1) * UINT64_C(0x9E3779B97F4A7C15) + who.size;
+    return 0;
+}
+
+/* who: of each identity for itself, since results are dealt out in no order. */
+static uint64_t sets_of(evaluator *ev, estate *es)
+{
+    kim_error err = {0};
+    size_t count, words = catalogue_words(evaluator_catalogue(ev));
+    uint64_t sum = 0, *bits = calloc(2 * words + 600, sizeof *bits);
+    const kim_record *items = estate_records(es, KIM_IDENTITY, &count);
+    for (size_t i = 0; i < count; i++)
+        if (kim_text_starts_with(items[i].scope, KIM_TEXT("aws:")) && evaluate_granted(ev, items[i].identity.id, bits, bits + words, &err) == 0) {
+            const granted_set what = {bits, bits + words, true};
+            add_up(&sum, items[i].identity.id, &what);
+        }
+    free(bits);
+    return sum;
+}
+
+static void assert_same_answers(estate *one, estate *other)
+{
+    kim_error err = {0};
+    evaluator *a = evaluator_new(one, &err), *b = evaluator_new(other, &err);
+    for (unsigned i = 0; i <= ASKED; i++) {
+        question q = i < ASKED ? question_of(i, i % 3 != 0)
+                               : (question){.provider = KIM_TEXT("broker"), .action = KIM_TEXT("publish"), .resource = KIM_TEXT("plant/4/cmd"), .discover = true};
+        if (i == ASKED && estate_find(one, KIM_PROFILE, KIM_TEXT("broker")) == NULL)
+            continue;
+        rows first = who_can(a, &q), second = who_can(b, &q);
+        assert_int_equal(first.count, second.count);
+        for (size_t k = 0; k < first.count; k++) {
+            assert_true(kim_text_equal(first.items[k].who, second.items[k].who));
+            assert_string_equal(first.items[k].answer, second.items[k].answer);
+        }
+    }
+    assert_true(sets_of(a, one) == sets_of(b, other));
+    evaluator_free(a);
+    evaluator_free(b);
+}
+
+static void an_estate_from_an_older_one_is_the_one_built_anew(void **state)
+{
+    (void)state;
+    for (uint64_t n = 0; n < ESTATES; n++) {
+        kim_error err = {0};
+        make_estate(n);
+        add_broker();
+        estate *es = built();
+        for (int step = 0; step < STEPS; step++) {
+            estate_builder *builder = estate_builder_from(es, &err);
+            assert_non_null(builder);
+            kim_record before[3];
+            size_t changes = 1 + below(3);
+            for (size_t k = 0; k < changes; k++)
+                before[k] = change_something();
+            for (size_t k = 0; k < changes; k++)
+                if (k == 0 || (!same_key(&before[k], &before[0]) && (k == 1 || !same_key(&before[k], &before[1]))))
+                    tell(builder, &before[k]);
+            estate *newer = estate_build(builder, &err), *anew = built();
+            assert_non_null(newer);
+            evaluate_carry(newer);
+            assert_same_records(newer, anew);
+            assert_same_answers(newer, anew);
+            estate_release(es);
+            estate_release(anew);
+            es = newer;
+        }
+        estate_release(es);
+    }
+}
+
+static void what_nothing_changed_of_is_the_older_estates_own(void **state)
+{
+    kim_error err = {0};
+    size_t count, same;
+    (void)state;
+    make_estate(1);
+    estate *es = built();
+    kim_record before = records[0];
+    for (size_t i = 0; i < record_count; i++)
+        before = records[i].type == KIM_STATEMENT ? records[i] : before;
+    estate_builder *builder = estate_builder_from(es, &err);
+    before.statement.effect = KIM_DENY;
+    assert_int_equal(estate_builder_add(builder, &before, &err), 0);
+    estate *newer = estate_build(builder, &err);
+    assert_ptr_equal(estate_records(es, KIM_ATTACHMENT, &count), estate_records(newer, KIM_ATTACHMENT, &same));
+    assert_int_equal(count, same);
+    assert_ptr_not_equal(estate_records(es, KIM_STATEMENT, &count), estate_records(newer, KIM_STATEMENT, &same));
+    assert_ptr_equal(estate_before(newer), es);
+    estate_changed(newer, KIM_STATEMENT, &count);
+    assert_int_equal(count, 1);
+    estate_release(es);
+    estate_release(newer);
+}
+
 /* ---- memory ---- */
 
 static int count_set(void *user, kim_text who, const granted_set *what)
@@ -509,6 +707,8 @@ int main(void)
         cmocka_unit_test(who_can_names_those_of_whom_can_says_so),
         cmocka_unit_test(the_order_of_records_never_matters),
         cmocka_unit_test(action_sets_are_what_the_statements_say_whoever_asks_for_how_many),
+        cmocka_unit_test(an_estate_from_an_older_one_is_the_one_built_anew),
+        cmocka_unit_test(what_nothing_changed_of_is_the_older_estates_own),
         cmocka_unit_test(memory_that_runs_out_is_an_error_and_no_answer),
     };
     return cmocka_run_group_tests(tests, start, end);
