@@ -4,7 +4,8 @@
  *
  * Sorting is what makes an answer independent of the order in which records came. A newer estate may be built
  * from an older one and what changed: types of which nothing changed are the older one's own arrays, and
- * texts stay where they are, so it holds the older one.
+ * texts stay where they are, so it holds the older one. What of that one nobody needs any more ends once only
+ * the newer one holds it, unless something that was worked out of its arrays lives on.
  */
 #include "controller/estate/estate.h"
 
@@ -40,7 +41,10 @@ struct estate {
     shelf shelves[KIM_RECORD_TYPES];
     estate *before;                  /* held; NULL: built of records alone */
     shelf changed[KIM_RECORD_TYPES]; /* records whose keys differ from before's */
-    size_t ancestors, garbage_bytes; /* of those held: how many, and what of them nothing shows any more */
+    size_t ancestors, garbage_bytes; /* of those held: how many, and what of them stays though nothing shows it */
+    atomic_size_t newer;             /* how many were built from this one */
+    bool lent[KIM_RECORD_TYPES];     /* to the newer one */
+    atomic_bool is_pinned;           /* something was made of its arrays */
     const char *catalogues_dir;
     bool is_complete;
     pthread_mutex_t lock; /* guards derived */
@@ -523,7 +527,8 @@ static bool settle_shelf(estate *es, kim_record_type type, shelf *dropped)
     }
     bool fine = join_older(older, &put, changed, &es->shelves[type]);
     shelf_free(&put);
-    es->garbage_bytes += older->count * sizeof *older->items;
+    if (es->before->is_pinned && !older->is_borrowed)
+        es->garbage_bytes += older->count * sizeof *older->items;
     return fine;
 }
 
@@ -551,6 +556,10 @@ estate *estate_build(estate_builder *builder, kim_error *err)
         kim_fail(err, KIM_ERR_NOMEM, "no memory for an estate's index");
     else
         built = es, builder->es = NULL;
+    for (int t = 1; t < KIM_RECORD_TYPES && built && built->before; t++)
+        built->before->lent[t] |= built->shelves[t].is_borrowed;
+    if (built && built->before)
+        atomic_fetch_add(&built->before->newer, 1);
     estate_builder_free(builder);
     return built;
 }
@@ -561,10 +570,26 @@ estate *estate_hold(estate *es)
     return es;
 }
 
+/* Nobody asks it any more: what the one newer estate did not take over ends. */
+static void strip(estate *es)
+{
+    for (int t = 0; t < KIM_RECORD_TYPES; t++) {
+        shelf_free(&es->changed[t]);
+        es->changed[t] = (shelf){.count = 0};
+        if (es->lent[t])
+            continue;
+        shelf_free(&es->shelves[t]);
+        es->shelves[t] = (shelf){.count = 0};
+    }
+}
+
 void estate_release(estate *es)
 {
-    if (es && atomic_fetch_sub_explicit(&es->holders, 1, memory_order_acq_rel) == 1)
+    size_t holders = es ? atomic_fetch_sub_explicit(&es->holders, 1, memory_order_acq_rel) : 0;
+    if (holders == 1)
         estate_free(es);
+    else if (holders == 2 && atomic_load(&es->newer) == 1 && !atomic_load(&es->is_pinned))
+        strip(es);
 }
 
 const kim_record *estate_records(const estate *es, kim_record_type type, size_t *count)
@@ -598,6 +623,7 @@ void *estate_derived(estate *es, unsigned place, estate_make_function *make, voi
 {
     pthread_mutex_lock(&es->lock);
     if (es->derived[place].made == NULL) {
+        atomic_store(&es->is_pinned, true);
         es->derived[place].made = make(es, err);
         es->derived[place].end = end;
     }

@@ -61,7 +61,8 @@ enum { ESTATE_SLOTS = 16 };
 typedef void *estate_make_function(estate *es, kim_error *err);
 void *estate_derived(estate *es, unsigned place, estate_make_function *make, void (*end)(void *), kim_error *err);
 void *estate_derived_already(estate *es, unsigned place); /* NULL: nobody asked */
-/* Before others know the estate: what an older one's derived thing became. end NULL: it is the older one's own. */
+/* Before others know the estate: what an older one's derived thing became. It points at none of this estate's
+ * records, which may end before it does. end NULL: it is the older one's own. */
 void estate_derive(estate *es, unsigned place, void *made, void (*end)(void *));
 
 /* The older estate that it was built from; NULL: none. */

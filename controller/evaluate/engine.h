@@ -24,8 +24,9 @@ typedef struct engine {
     void *(*compile)(estate *es, kim_error *err);
     void (*forget)(void *compiled);
     /* The same for a newer estate (estate_before, estate_changed) of which records of its own changed, from what was
-     * compiled of the older one, which stays. NULL: compile it anew. May be missing. What was compiled also serves
-     * newer estates of which nothing of its own changed: questions look into the estate that it was made of. */
+     * compiled of the older one, which stays; it copies what it points at of the newer one. NULL: compile it anew.
+     * May be missing. What was compiled also serves newer estates of which nothing of its own changed: questions look
+     * into the estate that it was made of. */
     void *(*change)(const void *before, estate *es);
     /* Scratch of one evaluator, made at its first question to this engine; NULL with err. Both may be missing. */
     void *(*state_new)(evaluator *ev, const void *compiled, kim_error *err);

@@ -148,6 +148,9 @@ typedef struct granted_set {
 } granted_set;
 typedef int granted_all_function(void *user, kim_text identity, const granted_set *what);
 int evaluate_granted_all(evaluator *ev, size_t part, size_t parts, granted_all_function *found, void *user, kim_error *err);
+/* Of those alone whose results may differ from the older estate's, where the evaluator's was built from one
+ * (evaluate_carry); all, where more than documents of policies changed. */
+int evaluate_granted_changed(evaluator *ev, granted_all_function *found, void *user, kim_error *err);
 const catalogue *evaluator_catalogue(const evaluator *ev); /* NULL: none is installed */
 
 /* "allowed" ... and "explicit_allow" ... */

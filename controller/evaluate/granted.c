@@ -438,8 +438,16 @@ static bool is_user_or_role(const holder *h)
     return h->identity && !h->is_group && h->kind != HOLDER_OTHER;
 }
 
-/* False without memory. */
-static bool sort_kinds(evaluator *ev, kinds *k)
+static bool is_marked(const bool *marked, uint32_t grants, const ceilings *above)
+{
+    bool is = marked == NULL || marked[grants];
+    for (size_t i = 0; i < above->count && !is; i++)
+        is = marked[above->numbers[i]];
+    return is;
+}
+
+/* marked: by the numbers of sets, of which one at least is to be there; NULL: any. False without memory. */
+static bool sort_kinds(evaluator *ev, const bool *marked, kinds *k)
 {
     size_t count;
     const holder *holders = rules_holders(ev->r, &count);
@@ -455,6 +463,8 @@ static bool sort_kinds(evaluator *ev, kinds *k)
         if (!is_user_or_role(&holders[i]))
             continue;
         const ceilings above = ceilings_of(ev, &holders[i]);
+        if (!is_marked(marked, holders[i].grants, &above))
+            continue;
         memcpy(numbers + 1, above.numbers, above.count * sizeof *numbers);
         kim_text text = {(const char *)numbers, (above.count + 1) * sizeof *numbers};
         k->of[i] = text_map_find(k->texts, text);
@@ -493,16 +503,28 @@ static int tell_kind(evaluator *ev, const kinds *k, uint32_t kind, uint64_t *bit
     return result;
 }
 
-int evaluate_granted_all(evaluator *ev, size_t part, size_t parts, granted_all_function *found, void *user, kim_error *err)
+static int tell_marked(evaluator *ev, const bool *marked, size_t part, size_t parts, granted_all_function *found, void *user, kim_error *err)
 {
-    if (ready_effects(ev, err) < 0)
-        return -1;
     kinds k = {0};
     uint64_t *bits = calloc(2 * ev->effects->words, sizeof *bits);
-    int result = bits && sort_kinds(ev, &k) ? 0 : kim_fail(err, KIM_ERR_NOMEM, "no memory for sets of actions");
+    int result = bits && sort_kinds(ev, marked, &k) ? 0 : kim_fail(err, KIM_ERR_NOMEM, "no memory for sets of actions");
     for (size_t kind = part; result == 0 && kind < text_map_count(k.texts); kind += parts)
         result = tell_kind(ev, &k, (uint32_t)kind, bits, found, user, err);
     free(bits);
     kim_arena_free(k.arena);
     return result;
+}
+
+int evaluate_granted_all(evaluator *ev, size_t part, size_t parts, granted_all_function *found, void *user, kim_error *err)
+{
+    return ready_effects(ev, err) < 0 ? -1 : tell_marked(ev, NULL, part, parts, found, user, err);
+}
+
+int evaluate_granted_changed(evaluator *ev, granted_all_function *found, void *user, kim_error *err)
+{
+    if (ready_effects(ev, err) < 0)
+        return -1;
+    if (rules_estate(ev->r) != ev->es)
+        return 0; /* nothing of AWS's changed */
+    return tell_marked(ev, estate_before(ev->es) ? rules_changed_sets(ev->r) : NULL, 0, 1, found, user, err);
 }

@@ -23,6 +23,7 @@ size_t rules_conditions(const rules *r) { return text_map_count(r->condition_tex
 const policy_set *rules_set(const rules *r, uint32_t number) { return number ? &r->sets[number] : NULL; }
 size_t rules_sets(const rules *r) { return text_map_count(r->set_texts); }
 size_t rules_policies(const rules *r) { return text_map_count(r->policy_names) + text_map_count(r->missing_ids); }
+const bool *rules_changed_sets(const rules *r) { return r->changed_sets; }
 size_t rules_accounts(const rules *r) { return text_map_count(r->account_ids); }
 bool rules_have_endpoints(const rules *r) { return r->has_endpoints; }
 bool rules_have_objects(const rules *r) { return r->has_objects; }

@@ -150,6 +150,8 @@ const policy_set *rules_set(const rules *r, uint32_t number);
 size_t rules_sets(const rules *r);       /* how many, with number 0 */
 size_t rules_policies(const rules *r);   /* how many, with those without a document */
 size_t rules_accounts(const rules *r);   /* how many are named by holders */
+/* [rules_sets] The sets that differ from the older estate's; NULL: all may. Of rules_change's result. */
+const bool *rules_changed_sets(const rules *r);
 bool rules_have_endpoints(const rules *r); /* some target has an endpoint's policy */
 bool rules_have_objects(const rules *r);   /* some target lies in a bucket of S3 */
 const holder *rules_holder(const rules *r, kim_text identity);

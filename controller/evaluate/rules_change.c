@@ -129,6 +129,7 @@ static rules *begin(const rules *before, estate *es, kim_arena *arena, size_t ad
     r->policies = KIM_NEW_ARRAY(arena, policy_rules, text_map_count(before->policy_names) + 1);
     r->sets = KIM_NEW_ARRAY(arena, policy_set, before->set_room);
     r->all = rules_room(arena, before->count + added);
+    r->changed_sets = KIM_NEW_ARRAY(arena, bool, before->set_room);
     if (kim_arena_is_full(arena) || r->keys == NULL || r->patterns == NULL || r->resource_texts == NULL || r->condition_texts == NULL)
         return NULL;
     if (before->resource_room)
@@ -141,19 +142,31 @@ static rules *begin(const rules *before, estate *es, kim_arena *arena, size_t ad
     return r;
 }
 
+/* Texts stay where they are: with the estate's arena, not its arrays. */
+static kim_record *copy_record(kim_arena *arena, const kim_record *record)
+{
+    kim_record *copy = KIM_NEW(arena, kim_record);
+    if (copy)
+        *copy = *record;
+    return copy;
+}
+
 static bool recompile(rules *r, const document *d)
 {
     policy_rules *p = &r->policies[d->number];
     size_t first = r->count;
-    p->source = d->policy ? &d->policy->policy : NULL;
+    kim_record *policy = d->policy ? copy_record(r->arena, d->policy) : NULL;
+    p->source = policy ? &policy->policy : NULL;
     p->unread = p->source ? p->source->unread : KIM_NO_TEXT;
     p->rules = r->all + first;
     p->first = (uint32_t)first;
     p->count = d->count;
     r->count += d->count;
-    for (size_t i = 0; i < d->count; i++)
-        if (rules_compile_one(r, p, &d->statements[i]->statement, r->all + first + i) < 0)
+    for (size_t i = 0; i < d->count; i++) {
+        const kim_record *statement = copy_record(r->arena, d->statements[i]);
+        if (statement == NULL || rules_compile_one(r, p, &statement->statement, r->all + first + i) < 0)
             return false;
+    }
     return !has_mixed_key(r, r->all + first, d->count);
 }
 
@@ -169,6 +182,7 @@ static bool put_in_sets(rules *r, const policy_rules *policy)
             items[k] = set->items[k]->number == policy->number ? policy : set->items[k];
         if (!rules_fill_set(r, items, set->count, set))
             return false;
+        r->changed_sets[r->set_members[i]] = true;
     }
     return true;
 }

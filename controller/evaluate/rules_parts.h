@@ -36,6 +36,7 @@ struct rules {
     size_t set_room;
     uint32_t *set_starts;   /* [policies + 1] into set_members: the sets that a policy is in, by its number */
     uint32_t *set_members;
+    bool *changed_sets;     /* [rules_sets] those with a changed policy; NULL: compiled anew */
     bool has_endpoints, has_objects;
     kim_text first_unread;
 };

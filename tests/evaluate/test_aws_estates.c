@@ -600,6 +600,65 @@ static void an_estate_from_an_older_one_is_the_one_built_anew(void **state)
     }
 }
 
+/* Who is told of, and that the others' sets are as before. */
+typedef struct told {
+    kim_text names[WHO_MAX];
+    size_t count;
+} told;
+
+static int note_told(void *user, kim_text who, const granted_set *what)
+{
+    told *t = user;
+    (void)what;
+    assert_true(t->count < WHO_MAX);
+    t->names[t->count++] = who;
+    return 0;
+}
+
+static void those_of_whom_a_change_tells_nothing_have_what_they_had(void **state)
+{
+    size_t spared = 0;
+    (void)state;
+    for (uint64_t n = 0; n < ESTATES; n++) {
+        kim_error err = {0};
+        size_t count, changed = 0;
+        make_estate(n);
+        while (records[changed].type != KIM_STATEMENT || below(4))
+            changed = (changed + 1) % record_count;
+        estate *es = built();
+        evaluator *then = evaluator_new(es, &err);
+        size_t words = catalogue_words(evaluator_catalogue(then));
+        uint64_t *bits = calloc(4 * words, sizeof *bits);
+        assert_int_equal(evaluate_granted(then, KIM_TEXT("arn:aws:iam::111122223333:user/u0"), bits, bits + words, &err), 0);
+        records[changed].statement.effect = records[changed].statement.effect == KIM_ALLOW ? KIM_DENY : KIM_ALLOW;
+        estate_builder *builder = estate_builder_from(es, &err);
+        tell(builder, &records[changed]);
+        estate *newer = estate_build(builder, &err);
+        evaluate_carry(newer);
+        evaluator *now = evaluator_new(newer, &err);
+        told t = {.count = 0};
+        assert_int_equal(evaluate_granted_changed(now, note_told, &t, &err), 0);
+        const kim_record *items = estate_records(newer, KIM_IDENTITY, &count);
+        for (size_t i = 0; i < count; i++) {
+            bool is_told = !is_asker(&items[i]);
+            for (size_t k = 0; k < t.count; k++)
+                is_told |= kim_text_equal(t.names[k], items[i].identity.id);
+            if (is_told)
+                continue;
+            assert_int_equal(evaluate_granted(then, items[i].identity.id, bits, bits + words, &err), 0);
+            assert_int_equal(evaluate_granted(now, items[i].identity.id, bits + 2 * words, bits + 3 * words, &err), 0);
+            assert_memory_equal(bits, bits + 2 * words, 2 * words * sizeof *bits);
+            spared++;
+        }
+        free(bits);
+        evaluator_free(then);
+        evaluator_free(now);
+        estate_release(es);
+        estate_release(newer);
+    }
+    assert_true(spared > ESTATES); /* a change of one document is not told of everybody */
+}
+
 static void what_nothing_changed_of_is_the_older_estates_own(void **state)
 {
     kim_error err = {0};
@@ -708,6 +767,7 @@ int main(void)
         cmocka_unit_test(the_order_of_records_never_matters),
         cmocka_unit_test(action_sets_are_what_the_statements_say_whoever_asks_for_how_many),
         cmocka_unit_test(an_estate_from_an_older_one_is_the_one_built_anew),
+        cmocka_unit_test(those_of_whom_a_change_tells_nothing_have_what_they_had),
         cmocka_unit_test(what_nothing_changed_of_is_the_older_estates_own),
         cmocka_unit_test(memory_that_runs_out_is_an_error_and_no_answer),
     };
