@@ -307,7 +307,10 @@ int store_stage(store *st, const store_mark *mark, uint64_t generation, const st
 #define SAME_RECORD(a, b) \
     a ".scope=" b ".scope and " a ".source=" b ".source and " a ".type=" b ".type and " a ".key=" b ".key"
 
-/* What a full snapshot does not mention is gone. */
+/* "cross join" keeps the order: from what is staged, however little, to the records that it is about; SQLite
+ * would rather walk over all that the source ever said.
+ *
+ * What a full snapshot does not mention is gone. */
 static const char name_the_gone_sql[] =
     "insert into staged(source, scope, type, key) select r.source, r.scope, r.type, r.key from record r"
     " where r.source=?1 and not exists(select 1 from staged s where " SAME_RECORD("s", "r") ")";
@@ -322,9 +325,9 @@ static const char changes_sql[] =
 static const char keep_the_past_sql[] =
     "insert into past(scope, source, type, key, hash, generation, from_ms, to_ms, bytes)"
     " select r.scope, r.source, r.type, r.key, r.hash, r.generation, r.from_ms, ?2, r.bytes"
-    " from staged s join record r on " SAME_RECORD("r", "s") " where s.source=?1 and r.bytes is not null";
+    " from staged s cross join record r on " SAME_RECORD("r", "s") " where s.source=?1 and r.bytes is not null";
 static const char end_the_gone_sql[] =
-    "delete from record where id in (select r.id from staged s join record r on " SAME_RECORD("r", "s")
+    "delete from record where id in (select r.id from staged s cross join record r on " SAME_RECORD("r", "s")
     " where s.source=?1 and s.hash is null)";
 static const char put_sql[] =
     "insert into record(scope, source, type, key, hash, generation, from_ms, bytes)"
