@@ -42,7 +42,8 @@ struct estate {
     estate *before;                  /* held; NULL: built of records alone */
     shelf changed[KIM_RECORD_TYPES]; /* records whose keys differ from before's */
     size_t ancestors, garbage_bytes; /* of those held: how many, and what of them stays though nothing shows it */
-    atomic_size_t newer;             /* how many were built from this one */
+    atomic_size_t newer;             /* how many were built from this one, and are there */
+    bool is_built;
     bool lent[KIM_RECORD_TYPES];     /* to the newer one */
     atomic_bool is_pinned;           /* something was made of its arrays */
     const char *catalogues_dir;
@@ -122,6 +123,8 @@ static void estate_free(estate *es)
     }
     pthread_mutex_destroy(&es->lock);
     kim_arena_free(es->arena);
+    if (es->before && es->is_built)
+        atomic_fetch_sub(&es->before->newer, 1);
     estate_release(es->before);
     free(es);
 }
@@ -560,6 +563,8 @@ estate *estate_build(estate_builder *builder, kim_error *err)
         built->before->lent[t] |= built->shelves[t].is_borrowed;
     if (built && built->before)
         atomic_fetch_add(&built->before->newer, 1);
+    if (built)
+        built->is_built = true;
     estate_builder_free(builder);
     return built;
 }

@@ -12,6 +12,7 @@
 
 #include "controller/current.h"
 #include "controller/ingest/ingest.h"
+#include "controller/load.h"
 #include "tests/controller/agent_side.h"
 
 enum { READERS = 3, PUBLICATIONS = 40 };
@@ -98,6 +99,40 @@ static void who_holds_an_estate_keeps_it(void **state)
     estate_release(second);
 }
 
+/* The text of all records, in their order; to be freed. */
+static kim_bytes records_of(estate *es)
+{
+    kim_error err = {0};
+    kim_bytes all = {0};
+    for (int type = 1; type < KIM_RECORD_TYPES; type++) {
+        size_t count;
+        const kim_record *items = estate_records(es, (kim_record_type)type, &count);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(kim_record_encode(&items[i], &all, &err), 0);
+    }
+    return all;
+}
+
+static void an_estate_that_followed_the_publications_is_the_one_in_the_store(void **state)
+{
+    fixture *f = *state;
+    kim_error err = {0};
+    int64_t ignored;
+    for (int i = 1; i <= 2 * PUBLICATIONS; i++) { /* more than a chain of estates may be long */
+        publish(f, i);
+        assert_int_equal(current_build(f->cu, false, &err), 0);
+        estate *followed = current_hold(f->cu), *read = estate_load(f->st, NULL, &ignored, &err);
+        kim_bytes one = records_of(followed), other = records_of(read);
+        assert_int_equal(number_in(followed), i);
+        assert_int_equal(one.size, other.size);
+        assert_memory_equal(one.data, other.data, one.size);
+        kim_bytes_free(&one);
+        kim_bytes_free(&other);
+        estate_release(followed);
+        estate_release(read);
+    }
+}
+
 static void *ask_on_and_on(void *argument)
 {
     fixture *f = argument;
@@ -149,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOLDING(before_a_publication_there_is_none),
         HOLDING(who_holds_an_estate_keeps_it),
+        HOLDING(an_estate_that_followed_the_publications_is_the_one_in_the_store),
         HOLDING(readers_and_publications_go_on_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,6 +211,61 @@ static void staged_messages_survive_a_restart_and_go_on(void **state)
     assert_records(f->st, 0, "ann=Ann;");
 }
 
+static int list_change(void *context, const store_record *record, kim_error *err)
+{
+    listing *list = context;
+    int result = list_record(context, record, err);
+    if (record->to_unix_ms)
+        list->size += (size_t)snprintf(list->text + list->size, sizeof list->text - list->size, "gone;");
+    return result;
+}
+
+static void assert_changes(store *st, int64_t *since_unix_ms, size_t most, int result, const char *expected)
+{
+    kim_error err = {0};
+    listing list = {.text = ""};
+    assert_int_equal(store_changes(st, *since_unix_ms, most, list_change, &list, since_unix_ms, &err), result);
+    assert_string_equal(list.text, expected);
+}
+
+static void what_was_published_since_is_told_once_by_all_who_state_it(void **state)
+{
+    fixture *f = *state;
+    kim_error err = {0};
+    int64_t since = 0, unmoved;
+    publish_identity(f, 1, 1, false, "ann", "Ann", 1000);
+    assert_int_equal(store_published_at(f->st, &since, &err), 0);
+    assert_int_equal(since, 1000);
+    assert_changes(f->st, &since, 10, 0, "");
+    publish_identity(f, 4, 2, false, "ann", "Anna", 2000);
+    publish_identity(f, 7, 3, false, "ann", "Anne", 3000);
+    publish_identity(f, 10, 4, false, "bob", "Bob", 4000);
+    unmoved = since;
+    assert_changes(f->st, &unmoved, 1, 1, ""); /* two keys are more than one: nothing is told */
+    assert_int_equal(unmoved, since);
+    store_mark other = {.agent = KIM_TEXT("org"), .stream = KIM_TEXT("aws/state"), .spool = {9}, .sequence = 1};
+    assert_int_equal(store_stage_begin(f->st, &other, 1, true, &err), 0);
+    other.sequence++;
+    assert_int_equal(stage_identity(f, &other, 1, "ann", "A.", &err), 0);
+    other.sequence++;
+    assert_int_equal(store_publish(f->st, &other, 1, 0, NULL, 5000, &err), 0);
+    kim_error ignored;
+    listing list = {.text = ""};
+    assert_int_equal(store_changes(f->st, since, 10, list_change, &list, &since, &ignored), 0);
+    assert_non_null(strstr(list.text, "ann=Anne;ann=A.;")); /* in the order of the sources' records */
+    assert_non_null(strstr(list.text, "bob=Bob;"));
+    assert_int_equal(list.size, strlen("ann=Anne;ann=A.;bob=Bob;"));
+    assert_int_equal(since, 5000);
+    publish_identity(f, 13, 5, false, "bob", NULL, 6000);
+    publish_identity(f, 16, 6, false, "ann", NULL, 7000); /* the other one still states her */
+    list = (listing){.text = ""};
+    assert_int_equal(store_changes(f->st, since, 10, list_change, &list, &since, &ignored), 0);
+    assert_non_null(strstr(list.text, "ann=A.;"));
+    assert_non_null(strstr(list.text, "bob=Bob;gone;"));
+    assert_int_equal(list.size, strlen("ann=A.;bob=Bob;gone;"));
+    assert_changes(f->st, &since, 10, 0, "");
+}
+
 static void a_message_that_comes_twice_is_applied_once(void **state)
 {
     fixture *f = *state;
@@ -791,6 +846,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(what_is_staged_is_not_seen_until_it_is_published),
         WITH_STORE(staged_messages_survive_a_restart_and_go_on),
+        WITH_STORE(what_was_published_since_is_told_once_by_all_who_state_it),
         WITH_STORE(a_message_that_comes_twice_is_applied_once),
         WITH_STORE(another_spool_counts_from_one_again),
         WITH_STORE(a_change_keeps_the_rest_and_a_full_snapshot_does_not),

@@ -683,6 +683,32 @@ static void what_nothing_changed_of_is_the_older_estates_own(void **state)
     estate_release(newer);
 }
 
+static void each_of_two_estates_outlives_the_other(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        kim_error err = {0};
+        make_estate(2);
+        estate *es = built();
+        estate_builder *builder = estate_builder_from(es, &err);
+        for (size_t i = 0; i < record_count; i++)
+            if (records[i].type == KIM_STATEMENT || records[i].type == KIM_IDENTITY) {
+                kim_record r = records[i];
+                if (r.type == KIM_IDENTITY)
+                    r.identity.name = KIM_TEXT("new");
+                assert_int_equal(estate_builder_add(builder, &r, &err), 0);
+            }
+        estate *newer = estate_build(builder, &err), *last = first ? newer : es;
+        estate_release(first ? es : newer);
+        evaluator *ev = evaluator_new(last, &err);
+        const question q = question_of(0, true);
+        rows all = who_can(ev, &q);
+        assert_true(all.count > 0);
+        evaluator_free(ev);
+        estate_release(last);
+    }
+}
+
 /* ---- memory ---- */
 
 static int count_set(void *user, kim_text who, const granted_set *what)
@@ -769,6 +795,7 @@ int main(void)
         cmocka_unit_test(an_estate_from_an_older_one_is_the_one_built_anew),
         cmocka_unit_test(those_of_whom_a_change_tells_nothing_have_what_they_had),
         cmocka_unit_test(what_nothing_changed_of_is_the_older_estates_own),
+        cmocka_unit_test(each_of_two_estates_outlives_the_other),
         cmocka_unit_test(memory_that_runs_out_is_an_error_and_no_answer),
     };
     return cmocka_run_group_tests(tests, start, end);
