@@ -136,6 +136,7 @@ static estate_builder *new_builder(kim_error *err)
     if (es)
         es->arena = kim_arena_new(SIZE_MAX);
     if (builder == NULL || es == NULL || es->arena == NULL) {
+        kim_arena_free(es ? es->arena : NULL);
         free(es);
         free(builder);
         kim_fail(err, KIM_ERR_NOMEM, "no memory for an estate");
