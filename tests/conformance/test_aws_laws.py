@@ -112,3 +112,49 @@ def test_a_deny_or_a_ceiling_never_widens(documents, evaluate, added):
     wider = [(r, a, b) for (_, r), a, b in zip(asks, before, after) if RANK[b["decision"]] > RANK[a["decision"]]]
     assert wider[:3] == []
     assert any(RANK[b["decision"]] < RANK[a["decision"]] for a, b in zip(before, after))
+
+
+def in_lists(document):
+    """Its normal form: each element a list, without repeats, in one order."""
+    out = copy.deepcopy(document)
+    out["Statement"] = as_list(out["Statement"])
+    for s in out["Statement"]:
+        for key in ("Action", "NotAction", "Resource", "NotResource"):
+            if key in s:
+                s[key] = sorted(set(as_list(s[key])))
+        for block in s.get("Condition", {}).values():
+            for name, values in block.items():
+                block[name] = sorted({str(v).lower() if isinstance(v, bool) else v for v in as_list(values)}, key=str)
+    return out
+
+
+def test_a_normal_form_changes_no_answer_and_is_its_own(documents, evaluate):
+    for _, d in documents:
+        assert in_lists(in_lists(d)) == in_lists(d)
+    asks = [(d, r) for i, (_, d) in enumerate(documents) for r in questions(d, i)]
+    plain, again = evaluate([asked(d, r) for d, r in asks]), evaluate([asked(in_lists(d), r) for d, r in asks])
+    differ = [(r, a, b) for (_, r), a, b in zip(asks, plain, again) if (a["decision"], a["reason"], a.get("because")) != (b["decision"], b["reason"], b.get("because"))]
+    assert differ[:3] == []
+
+
+@pytest.mark.parametrize("name", ["cloudsplaining-example", "cloudsplaining-test", "cloudsplaining-test-v2"])
+def test_who_can_names_those_of_whom_can_says_so(shared_data, installed, tmp_path, name):
+    account = tmp_path / "account.json"
+    account.write_bytes(lzma.open(shared_data / "aws/authorization-details" / f"{name}.json.xz").read())
+
+    def scan(*query):
+        done = subprocess.run([installed.kim, "scan", "-q", account, "--", *query], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    listed = json.loads(scan("identities", "-o", "json"))["identities"]
+    askers = [i["id"] for i in listed if i["kind"] != "group" and i["id"].startswith("arn:")]
+    assert askers
+    for action, resource in (("s3:GetObject", "arn:aws:s3:::b/k"), ("iam:CreateUser", "*"), ("ec2:DescribeInstances", "*")):
+        named = {a["identity"]: a for a in json.loads(scan("who-can", action, resource, "-o", "json"))["answers"]}
+        cases = tmp_path / "cases.jsonl"
+        cases.write_text("".join(json.dumps({"id": who, "provider": "aws", "mode": "discover", "request": {"principal": who, "action": action, "resource": resource}}) + "\n" for who in askers))
+        alone = {a["id"]: a for a in map(json.loads, scan("evaluate", cases).splitlines())}
+        assert {who for who in askers if alone[who]["decision"] != "denied"} == set(named) & set(askers)
+        for who in set(named) & set(askers):
+            assert {k: v for k, v in named[who].items() if k != "identity"} == {k: v for k, v in alone[who].items() if k != "id"}
